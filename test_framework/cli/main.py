@@ -1,0 +1,64 @@
+"""The program: `main(argv) -> exit code`.
+
+Rules: what needs neither asyncio, yaml, pydantic nor rich imports none of them; the project's interpreter is started
+before anything heavy is imported; expected mistakes are one line and a hint on stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from test_framework.cli.arguments import parse
+from test_framework.model.errors import UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (default: the process's own) and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        options, pytest_args = parse(arguments, _program())
+        if options.list_categories:
+            return _list_categories(options.project_root, options.env)
+        from test_framework.cli.run import run
+
+        return run(options, pytest_args, arguments)
+    except UserError as error:
+        complain(error)
+        return int(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except SystemExit as request:  # argparse ends so after --help and --version
+        return int(request.code or 0)
+
+
+def complain(error: UserError) -> None:
+    """What is wrong, then what to do, on stderr."""
+    lines = [f"apex: error: {error.what}"]
+    lines += [f"  {line}" for line in error.hint.splitlines()]
+    sys.stderr.write("\n".join(line.encode("utf-8", "backslashreplace").decode() for line in lines) + "\n")
+
+
+def _program() -> str:
+    name = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else "apex"
+    return name if name != "__main__.py" else "apex"
+
+
+def _list_categories(project_root: str | None, environment: str) -> int:
+    from test_framework.cli.catalogue import category_lines
+    from test_framework.cli.project import find_root
+    from test_framework.configuration.load import load_settings
+
+    settings = load_settings(find_root(project_root), environment)
+    sys.stdout.write("\n".join(category_lines(settings)) + "\n")
+    return 0
+
+
+def entry() -> None:
+    """The installed command `apex`."""
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

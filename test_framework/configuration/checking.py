@@ -1,0 +1,149 @@
+"""From pydantic's findings to mistakes that say what would be right, with positions.
+
+Rules: one mistake per place; keys that files of the legacy runner carry and nothing uses become notes; an
+unknown key is named with the nearest known one, and so is an unknown word where a fixed set is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, Required, get_args, get_origin
+
+from pydantic import ValidationError
+from typing_extensions import get_type_hints, is_typeddict
+
+from test_framework.configuration.mistakes import Mistake, Path, described, nearest, quoted
+from test_framework.configuration.models import CONFIGURATION, Configuration
+
+if TYPE_CHECKING:
+    from test_framework.configuration.documents import Document
+
+LEGACY_CATEGORY_KEYS = frozenset(
+    {
+        "average_duration",
+        "children",
+        "environment_scope",
+        "estimated_duration",
+        "last_run",
+        "name",
+        "requires_backend",
+        "requires_database",
+        "requires_frontend",
+        "requires_staging_environment",
+        "success_rate",
+    }
+)
+"""Keys of the legacy runner's categories that have no effect here."""
+
+_QUOTED = re.compile(r"'([^']*)'")
+_EXPECTED = {
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "typed_dict_type": "a mapping",
+    "int_from_float": "a whole number",
+    "finite_number": "a finite number",
+}
+_LIMITS = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def check_document(document: Document) -> list[str]:
+    """Add what is wrong with the document's shape to its mistakes; returns notes on legacy keys."""
+    notes: list[str] = []
+    known = {(mistake.line, mistake.column) for mistake in document.mistakes}
+    try:
+        CONFIGURATION.validate_python(document.data)
+    except ValidationError as error:
+        for found in error.errors(include_url=False):
+            path = tuple(part for part in found["loc"] if part != "[key]")
+            legacy = len(path) == 3 and path[0] == "categories" and path[2] in LEGACY_CATEGORY_KEYS
+            if legacy and found["type"] == "extra_forbidden":
+                text = "has no effect (a key of the legacy runner), remove it when convenient"
+                notes.append(str(document.mistake(path, text, "key")))
+                continue
+            mistake = _mistake(document, path, found)
+            if (mistake.line, mistake.column) not in known:
+                document.mistakes.append(mistake)
+    return notes
+
+
+def _mistake(document: Document, path: Path, found: Any) -> Mistake:
+    kind, value, context = found["type"], found["input"], found.get("ctx", {})
+    is_key = found["loc"][-1:] == ("[key]",)
+    if kind == "extra_forbidden":
+        return document.mistake(path, _unknown_key(path), "key")
+    if kind == "missing":
+        return document.mistake(path[:-1], f"the key {quoted(str(path[-1]))} is missing, add it", "key")
+    if kind == "environments":
+        name, known = context["name"], context["known"]
+        expected = nearest(str(name), known) or f", expected {_one_of(list(known))}"
+        return document.mistake(path, f"unknown environment: {described(name)}{expected}")
+    if kind == "literal_error":
+        words = _QUOTED.findall(context["expected"])
+        text = f"expected {_one_of(words)}, found {described(value)}{nearest(str(value), words)}"
+        return document.mistake(path, text, "key" if is_key else "value")
+    if kind in _EXPECTED:
+        text = f"expected {_EXPECTED[kind]}, found {described(value)}"
+        if kind == "bool_type" and str(value).casefold() in ("yes", "on", "no", "off"):
+            text += f"; write {'true' if str(value).casefold() in ('yes', 'on') else 'false'}"
+        return document.mistake(path, text)
+    if kind in _LIMITS:
+        words_, name = _LIMITS[kind]
+        text = f"must be {words_} {context[name]:g}, found {described(value)}"
+        return document.mistake(path, text)
+    if kind == "string_pattern_mismatch":
+        return document.mistake(path, _pattern(context["pattern"], value), "key" if is_key else "value")
+    if kind == "too_short":
+        return document.mistake(path, "is empty, give at least one")
+    if kind in ("string_too_short", "string_too_long"):
+        length = context.get("min_length", context.get("max_length"))
+        bound = "at least" if kind == "string_too_short" else "at most"
+        return document.mistake(path, f"expected {bound} {length} characters, found {len(value)}")
+    return document.mistake(path, f"{found['msg']}, found {described(value)}")
+
+
+def _one_of(words: list[str]) -> str:
+    return ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 else words[0]
+
+
+def _pattern(pattern: str, value: object) -> str:
+    if ":" in pattern:
+        return f"expected module:factory, found {described(value)}"
+    if "{0,63}" in pattern:
+        return f"expected a name of at most 64 letters, digits, '_', '-' or '.', found {described(value)}"
+    return f"expected a word of letters, digits and '_', found {described(value)}"
+
+
+def _unknown_key(path: Path) -> str:
+    known = known_keys(path[:-1])
+    near = nearest(str(path[-1]), known)
+    return "unknown key" + (near or f", known here: {', '.join(sorted(known))}" if known else "")
+
+
+def known_keys(path: Path) -> frozenset[str]:
+    """The keys that are allowed in the mapping at the path; empty where any are."""
+    here: Any = Configuration
+    for part in path:
+        here = _bare(here)
+        if is_typeddict(here):
+            here = get_type_hints(here, include_extras=True).get(str(part), Any)
+        else:
+            arguments = get_args(here)
+            here = arguments[-1] if get_origin(here) in (dict, list) and arguments else Any
+    here = _bare(here)
+    return frozenset(get_type_hints(here)) if is_typeddict(here) else frozenset()
+
+
+def _bare(hint: Any) -> Any:
+    """The hint without Annotated and Required."""
+    while get_origin(hint) in (Annotated, Required, NotRequired):
+        hint = get_args(hint)[0]
+    return hint

@@ -1,0 +1,113 @@
+"""Keys that load but have no effect yet, and what they wait for.
+
+Rules: a key leaves this table in the change that gives it its effect; a value that asks for nothing (false,
+empty, null) needs no note; one note per file and key, at its first place, with the number of places.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from test_framework.configuration.mistakes import Path, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from test_framework.configuration.documents import Document
+
+_SERVICES = "services are started by the tool"
+_MODELS = "language models are provided to tests"
+_RESOURCES = "memory and processor limits are watched"
+_BACKGROUND = "layers run in the background"
+_RUNNERS = "runners beside pytest are supported"
+_HISTORY = "a history of runs is kept"
+_MONITORING = "monitoring and alerts are built"
+_FILTERS = "filters rank and owe tests"
+_CONFLICTS = "conflicts are kept apart"
+_PLUGINS = "plug-ins are loaded from configuration"
+_RETRIES = "failed tests are retried"
+_WATERFALL = "layers are paced and run side by side"
+
+_PLACE: dict[str, Any] = {"resource_requirements": _SERVICES, "filters": _FILTERS}
+_LAYER: dict[str, Any] = {
+    "priority": _CONFLICTS,
+    "background_execution": _BACKGROUND,
+    "resource_limits": _RESOURCES,
+    "conflicts": _CONFLICTS,
+    "required_services": _SERVICES,
+    "llm_requirements": _MODELS,
+    "categories": {"*": _PLACE},
+}
+INERT: dict[str, Any] = {
+    "layers": {"*": {**_LAYER, "environment_overrides": {"*": _LAYER}}},
+    "environments": {"*": {"layer_overrides": {"*": _LAYER}}},
+    "categories": {
+        "*": {
+            "conflicts": _CONFLICTS,
+            "parent": _HISTORY,
+            "estimated_duration_minutes": _HISTORY,
+            "success_rate_threshold": _HISTORY,
+            "retry_count": _RETRIES,
+            "requires_real_services": _SERVICES,
+            "requires_real_llm": _MODELS,
+            "requires_environment": _SERVICES,
+            "memory_intensive": _RESOURCES,
+            "cpu_intensive": _RESOURCES,
+            "network_intensive": _RESOURCES,
+            "database_dependent": _RESOURCES,
+            "runner": _RUNNERS,
+            "command": _RUNNERS,
+            "cwd": _RUNNERS,
+            "env": _RUNNERS,
+            "inputs": _RUNNERS,
+        }
+    },
+    "execution_config": {
+        "layer_execution_mode": _WATERFALL,
+        "layer_startup_timeout_seconds": _SERVICES,
+        "inter_layer_delay_seconds": _WATERFALL,
+        "max_global_parallel_tests": _WATERFALL,
+        "max_memory_usage_mb": _RESOURCES,
+        "max_cpu_usage_percent": _RESOURCES,
+        "resource_conflict_resolution": _CONFLICTS,
+        "background_execution": _BACKGROUND,
+    },
+    "service_dependencies": {"*": _SERVICES},
+    "monitoring": _MONITORING,
+    "plugins": _PLUGINS,
+    "history": _HISTORY,
+    "tests": {"recorder": _HISTORY, "warm": _HISTORY, "roots": _RUNNERS},
+}
+"""Keys as they nest in a file; `*` stands for any name or place; a text says until when the key is inert."""
+
+_DEFAULTS: dict[Path, Any] = {("categories", "*", "runner"): "pytest"}
+"""Values that ask for what happens anyway."""
+
+
+def inert_notes(document: Document) -> list[str]:
+    """One line for each key of the document without effect: where, which, until when."""
+    places: dict[Path, list[Path]] = {}
+    reasons: dict[Path, str] = {}
+    for pattern, path, reason in _inert(document.data, INERT, (), ()):
+        places.setdefault(pattern, []).append(path)
+        reasons[pattern] = reason
+    notes = []
+    for pattern, paths in places.items():
+        count = f" ({len(paths)} places)" if len(paths) > 1 else ""
+        text = f"inert until {reasons[pattern]}{count}"
+        mistake = document.mistake(paths[0], text, "key")
+        key = written((*document.prefix, *pattern))
+        notes.append(f"{mistake.file}:{mistake.line}:{mistake.column}: {key}: {text}")
+    return notes
+
+
+def _inert(value: Any, rules: Any, pattern: Path, path: Path) -> Iterator[tuple[Path, Path, str]]:
+    if isinstance(rules, str):
+        if value and value != _DEFAULTS.get(pattern):
+            yield pattern, path, rules
+        return
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in items:
+        step = key if key in rules else "*"
+        if step in rules:
+            yield from _inert(child, rules[step], (*pattern, step), (*path, key))

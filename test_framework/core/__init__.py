@@ -1,0 +1,1 @@
+"""Decisions: pure functions and folds. No clock, no await, no process, no file."""

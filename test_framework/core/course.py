@@ -1,0 +1,210 @@
+"""The course of a run: which layers and categories open, stop and end, and when their time is up.
+
+Rules: layers come one after another in the plan's order, and only when those they depend on went well enough; every
+layer and category ends with one fact, after a fact of its start unless it was blocked; what it leaves is owed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+from test_framework.core.fail_fast import FailFast, covers
+from test_framework.core.stages import CategoryRun, LayerRun
+from test_framework.core.windows import Halt, Window
+from test_framework.model import facts as f
+from test_framework.model.outcome import StopReason
+from test_framework.model.plan import Plan
+
+
+class Course:
+    """Owns the layers and categories of one run; tells `record` what becomes of them."""
+
+    def __init__(self, plan: Plan, fail_fast: FailFast, record: Callable[[f.Fact], None]) -> None:
+        self.layers = [LayerRun.of(layer) for layer in plan.layers]
+        self.categories = [category for layer in self.layers for category in layer.categories]
+        self.window = Window()
+        self._plan = plan
+        self._fail_fast = fail_fast
+        self._record = record
+        self._stop: Halt | None = None
+
+    def begin(self, now: float) -> None:
+        self.window = Window().inner(now, self._plan.budget_seconds)
+
+    @property
+    def over(self) -> bool:
+        return all(layer.ended for layer in self.layers)
+
+    @property
+    def last_window(self) -> Window:
+        """The window of the layer that is open, or was last."""
+        return next((layer.window for layer in reversed(self.layers) if layer.open), self.window)
+
+    # -- stopping ---------------------------------------------------------------------------------------------
+
+    def stop(self, reason: StopReason, words: str) -> None:
+        """The run stops: no layer opens and no category starts anything more."""
+        self._stop = Halt(reason, words, window=self.window)
+        self._halt(self.categories, self._stop)
+
+    def halt(self, scope: str, reason: StopReason, words: str, *, at_once: bool = False) -> None:
+        """Stop one layer or category."""
+        self._halt((each for each in self.categories if covers(scope, each)), Halt(reason, words, at_once))
+
+    @staticmethod
+    def _halt(categories: Iterable[CategoryRun], halt: Halt) -> None:
+        for category in categories:
+            if not category.ended and (category.halt is None or category.halt.reason < halt.reason):
+                category.halt = halt
+
+    def keep_time(self, now: float) -> bool:
+        """Stop what is out of time; True when the run itself is."""
+        for layer in self.layers:
+            if not layer.open or layer.ended:
+                continue
+            if now >= layer.window.work_until and self.window.work_until > layer.window.work_until:
+                self._out_of_time(layer.categories, f"layer:{layer.id}", f"layer {layer.id}", layer.window)
+            for category in layer.categories:
+                window = category.window
+                if category.open and now >= window.work_until and layer.window.work_until > window.work_until:
+                    self._out_of_time(
+                        [category], f"category:{category.name}", f"category {category.name}", window
+                    )
+        return now >= self._run_until()
+
+    def _run_until(self) -> float:
+        stopped = self._stop is not None and self._stop.reason >= StopReason.BUDGET
+        return math.inf if stopped or self.over else self.window.work_until
+
+    def _out_of_time(self, categories: list[CategoryRun], scope: str, name: str, window: Window) -> None:
+        late = [each for each in categories if not each.ended]
+        if all(each.halt is not None and each.halt.reason >= StopReason.BUDGET for each in late):
+            return
+        words = f"budget: {name} is out of time"
+        self._halt(late, Halt(StopReason.BUDGET, words, window=window))
+        self._record(f.CancelRequested(reason="budget", scope=scope, message=words))
+
+    def next_time(self) -> float:
+        """When the next scope runs out of time."""
+        soonest = self._run_until()
+        for layer in self.layers:
+            if layer.open and not layer.ended:
+                for category in layer.categories:
+                    halt = category.halt
+                    if not category.ended and (halt is None or halt.reason < StopReason.BUDGET):
+                        window = category.window if category.open else layer.window
+                        soonest = min(soonest, window.work_until)
+        return soonest
+
+    # -- opening and ending -----------------------------------------------------------------------------------
+
+    def advance(self, now: float) -> None:
+        """End what is over, give up what is stopped, open what comes next."""
+        for layer in self.layers:
+            if layer.ended:
+                continue
+            if not layer.open:
+                blocked = self._stop.words if self._stop is not None else self._blocked_by(layer)
+                if blocked:
+                    self._block_layer(layer, blocked)
+                    continue
+                self._open_layer(layer, now)
+            self._run_layer(layer, now)
+            if not layer.ended:
+                return
+
+    def _run_layer(self, layer: LayerRun, now: float) -> None:
+        progressed = True
+        while progressed:
+            progressed = False
+            for category in layer.categories:
+                if category.ended:
+                    continue
+                if category.halt is not None:
+                    self._abandon(category, category.halt.words)
+                if (category.open or category.halt is not None) and category.over:
+                    self._end_category(category, now)
+                    progressed = True
+            for category in layer.next_categories():
+                progressed = True
+                kept = self._fail_fast.keeps_from_starting(category, self.categories)
+                if kept:
+                    category.halt = Halt(StopReason.FAILURES, kept)
+                elif category.halt is None:
+                    self._open_category(category, layer, now)
+        if layer.over:
+            layer.ended = True
+            layer.status, reason = layer.outcome()
+            seconds = now - layer.window.opened_at
+            self._record(f.LayerFinished(layer=layer.id, status=layer.status, reason=reason, seconds=seconds))
+
+    def _blocked_by(self, layer: LayerRun) -> str:
+        for other in self.layers:
+            if other.id in layer.plan.depends_on and other.ended and not other.serves_dependents:
+                return f"layer {other.id} {other.status.replace('_', ' ')}"
+        return ""
+
+    def _block_layer(self, layer: LayerRun, reason: str) -> None:
+        layer.ended, layer.status = True, "blocked"
+        for category in layer.categories:
+            self._abandon(category, f"not started: {reason}")
+            self._block_category(category, reason)
+        self._record(f.LayerFinished(layer=layer.id, status="blocked", reason=reason))
+
+    def _open_layer(self, layer: LayerRun, now: float) -> None:
+        layer.open = True
+        layer.window = self.window.inner(now, layer.plan.budget_seconds)
+        estimate = sum(each.pool.seconds for each in layer.categories) / max(1, self._plan.lanes)
+        self._record(
+            f.LayerStarted(
+                layer=layer.id,
+                name=layer.plan.name,
+                tests=sum(each.tests for each in layer.categories),
+                budget_seconds=layer.plan.budget_seconds,
+                estimate_seconds=round(estimate, 3),
+            )
+        )
+
+    def _open_category(self, category: CategoryRun, layer: LayerRun, now: float) -> None:
+        category.open = True
+        category.window = layer.window.inner(now, category.plan.budget_seconds)
+        self._record(
+            f.CategoryStarted(
+                category=category.name,
+                layer=category.layer,
+                tests=category.tests,
+                budget_seconds=category.plan.budget_seconds,
+            )
+        )
+
+    def _end_category(self, category: CategoryRun, now: float) -> None:
+        if not category.open:
+            self._block_category(category, category.halt.words if category.halt is not None else "")
+            return
+        category.ended = True
+        self._record(
+            f.CategoryFinished(
+                category=category.name,
+                layer=category.layer,
+                status=category.status(),
+                reason=category.why_owed(),
+                seconds=now - category.window.opened_at,
+            )
+        )
+
+    def _block_category(self, category: CategoryRun, reason: str) -> None:
+        category.ended = True
+        blocked = f.CategoryFinished(
+            category=category.name, layer=category.layer, status="blocked", reason=reason
+        )
+        self._record(blocked)
+
+    def _abandon(self, category: CategoryRun, reason: str) -> None:
+        for test in category.pool.drain():
+            self.owe(category, test, reason)
+
+    def owe(self, category: CategoryRun, test: str, reason: str) -> None:
+        """One test of a category is neither executed nor will be."""
+        category.owed += 1
+        self._record(f.TestOwed(test=test, category=category.name, layer=category.layer, reason=reason))

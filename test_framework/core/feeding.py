@@ -1,0 +1,169 @@
+"""Gives lanes their units: which lane runs what next, which lane is opened, held or closed.
+
+Rules: a lane has at most one unit running and one waiting; a unit waits behind another only while enough is left to
+keep the other lanes busy meanwhile; a lane with one unit left always knows whether to expect more; the estimate of a
+unit is a share of what is left, so units shrink toward the end; an exclusive unit runs alone.
+"""
+
+from __future__ import annotations
+
+from test_framework.core.chains import LARGEST_UNIT_SECONDS, SMALLEST_UNIT_SECONDS, OpenChain
+from test_framework.core.instructions import CloseLane, HoldLane, Instruction, OpenLane, StartUnit
+from test_framework.core.lanes import Held, Lane
+from test_framework.core.stages import CategoryRun
+from test_framework.model.plan import Plan, Unit
+
+UNITS_A_LANE = 8
+"""A unit is about this share of what is left for each lane."""
+LOSSES_WITHOUT_PROGRESS = 3
+"""A lane that is lost so often in a row without deciding a test is not opened again."""
+
+
+class Feeder:
+    """Owns the lanes of one run; appends instructions to `out`."""
+
+    def __init__(self, plan: Plan, categories: list[CategoryRun], out: list[Instruction]) -> None:
+        self.lanes: dict[int, Lane] = {}
+        self._plan = plan
+        self._size = max(1, plan.lanes)
+        self._categories = categories
+        self._out = out
+        self._losses = [0] * self._size
+        self._units = 0
+        self._first = True
+        """the very first unit is still to be given out: a short one, so that a first result comes early"""
+
+    # -- lanes that come and go -------------------------------------------------------------------------------
+
+    def gone(self, lane: Lane, *, lost: bool) -> None:
+        """A lane has ended; `lost`: by itself and without having decided a test."""
+        del self.lanes[lane.number]
+        self._losses[lane.number] = self._losses[lane.number] + 1 if lost else 0
+        if lane.given_up:
+            self._losses[lane.number] = LOSSES_WITHOUT_PROGRESS
+        for category in self._categories:
+            category.pool.release(lane.number)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no lane lives and none may be opened again."""
+        return not self.lanes and all(losses >= LOSSES_WITHOUT_PROGRESS for losses in self._losses)
+
+    def _open_lanes(self, runnable: list[CategoryRun], now: float) -> None:
+        """Open as many lanes as could take a unit beside those that wait for one already."""
+        vacant = [number for number in range(self._size) if number not in self.lanes]
+        if not vacant:
+            return
+        idle = sum(
+            1 for lane in self.lanes.values() if not lane.units and not lane.closed and lane.force is None
+        )
+        offers = 0
+        for category in runnable:
+            most = self._size
+            if category.most_lanes is not None:
+                most = min(most, category.most_lanes - len(self._users(category)))
+            offers += category.pool.offers(most) if most > 0 else 0
+        for number in vacant:
+            if offers <= idle:
+                return
+            if self._losses[number] < LOSSES_WITHOUT_PROGRESS:
+                idle += 1
+                self.lanes[number] = Lane(number, now + self._plan.birth_seconds)
+                self._out.append(OpenLane(lane=number))
+
+    # -- units ------------------------------------------------------------------------------------------------
+
+    def fill(self, now: float) -> None:
+        """Give every lane that could run something a unit, and perhaps one more to follow it."""
+        runnable = [each for each in self._categories if each.may_start]
+        if not runnable or self._exclusive_runs():
+            return
+        self._open_lanes(runnable, now)
+        for queued in (0, 1):
+            for lane in self.lanes.values():
+                if (
+                    lane.may_take(queued)
+                    and self._feed(lane, queued, runnable, now)
+                    and self._exclusive_runs()
+                ):
+                    return
+
+    def _exclusive_runs(self) -> bool:
+        return any(held.chain.exclusive for lane in self.lanes.values() for held in lane.units)
+
+    def _feed(self, lane: Lane, queued: int, runnable: list[CategoryRun], now: float) -> bool:
+        for category in runnable:
+            if not category.pool.shared or (queued and category is not lane.category):
+                continue
+            if not self._has_room(category, lane):
+                continue
+            chain = category.pool.claim(lane.number, shortest=self._first, split=not queued)
+            if chain is None:
+                continue
+            end, cost = chain.reach(self._unit_seconds(category))
+            if queued and not self._worth_waiting(lane, category, cost):
+                return False
+            self._start(lane, category, chain, end, cost, now)
+            return True
+        if not queued and not any(other.units for other in self.lanes.values()):
+            for category in runnable:
+                chain = category.pool.claim_exclusive()
+                if chain is not None:
+                    self._start(lane, category, chain, *chain.reach(chain.seconds + 1.0), now)
+                    return True
+        return False
+
+    def _unit_seconds(self, category: CategoryRun) -> float:
+        share = category.pool.seconds / (self._lanes_for(category) * UNITS_A_LANE)
+        return min(max(share, SMALLEST_UNIT_SECONDS), LARGEST_UNIT_SECONDS)
+
+    def _worth_waiting(self, lane: Lane, category: CategoryRun, cost: float) -> bool:
+        """Whether the other lanes have enough to do until this one would get to a second unit."""
+        others = self._lanes_for(category) - 1
+        return (lane.units[0].unit.seconds + cost) * others <= category.pool.seconds - cost
+
+    def _lanes_for(self, category: CategoryRun) -> int:
+        most = category.most_lanes
+        return self._size if most is None else min(self._size, most)
+
+    def _users(self, category: CategoryRun) -> set[int]:
+        return {number for number, lane in self.lanes.items() if lane.category is category}
+
+    def _has_room(self, category: CategoryRun, lane: Lane) -> bool:
+        if category.most_lanes is None:
+            return True
+        users = self._users(category)
+        return lane.number in users or len(users) < category.most_lanes
+
+    def _start(
+        self, lane: Lane, category: CategoryRun, chain: OpenChain, end: int, cost: float, now: float
+    ) -> None:
+        start = category.pool.cut(chain, lane.number, end, cost)
+        tests = chain.chain.tests[start:end]
+        self._units += 1
+        self._first = False
+        unit = Unit(self._units, category.layer, category.name, chain.chain.key, tests, cost)
+        if not lane.units:
+            lane.quiet_until = now + self._plan.shutdown_seconds
+        lane.units.append(Held(unit, category, chain.chain, dict(zip(tests, range(start, end), strict=True))))
+        lane.held = False
+        category.busy += 1
+        self._out.append(StartUnit(lane=lane.number, unit=unit))
+
+    # -- what lanes may expect --------------------------------------------------------------------------------
+
+    def tell_what_follows(self) -> list[Lane]:
+        """Tell lanes whether more will come, which they need to tear down the right fixtures; returns those closed."""
+        more = any(category.may_come for category in self._categories)
+        closed = []
+        for lane in self.lanes.values():
+            if not lane.ready or lane.closed or lane.force is not None or len(lane.units) > 1:
+                continue
+            if not more:
+                lane.closed = True
+                closed.append(lane)
+                self._out.append(CloseLane(lane=lane.number))
+            elif lane.units and not lane.held:
+                lane.held = True
+                self._out.append(HoldLane(lane=lane.number))
+        return closed

@@ -1,0 +1,232 @@
+"""From a checked mapping to settings.
+
+Rules: the mapping has the keys of test_layers.yaml plus `categories`; it was checked before (a wrong one may
+raise anything) and is never changed; a JSON round trip of it gives the same settings.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from functools import cache
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from test_framework.core.settings import (
+    ENVIRONMENT_NAMES,
+    CategorySettings,
+    ExecutionSettings,
+    LanguageModels,
+    LayerCategory,
+    LayerSettings,
+    ResourceLimits,
+    ServiceSettings,
+    Settings,
+    TestsSettings,
+)
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+Kind = TypeVar("Kind")
+
+
+def deep_merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `base` with `over` laid on it: mappings merge key by key, others (lists too) replace."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = deep_merged(old, value)
+        merged[key] = value
+    return merged
+
+
+def layer_mapping(mapping: Mapping[str, Any], layer: str, environment: str) -> dict[str, Any]:
+    """The layer as written, with the overrides of a (canonical) environment laid on a copy.
+
+    `environments.<env>.layer_overrides.<layer>` comes first, its own `environment_overrides.<env>` last.
+    """
+    body = dict(mapping["layers"][layer])
+    overrides = body.pop("environment_overrides", _NOTHING)
+    for name, section in mapping.get("environments", _NOTHING).items():
+        if ENVIRONMENT_NAMES[name] == environment:
+            body = deep_merged(body, section.get("layer_overrides", _NOTHING).get(layer, _NOTHING))
+    for name, section in overrides.items():
+        if ENVIRONMENT_NAMES[name] == environment:
+            body = deep_merged(body, section)
+    return body
+
+
+def in_order(needs: Mapping[str, Iterable[str]], rank: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names by rank, each after those it needs. Unknown needs are ignored; a cycle comes last."""
+    waiting = {name: {need for need in set(found) if need in needs} for name, found in needs.items()}
+    followers: dict[str, list[str]] = {name: [] for name in needs}
+    for name, found in waiting.items():
+        for need in found:
+            followers[need].append(name)
+    ready = [(rank[name], name) for name, found in waiting.items() if not found]
+    heapq.heapify(ready)
+    ordered: list[str] = []
+    while ready:
+        _, name = heapq.heappop(ready)
+        ordered.append(name)
+        for follower in followers[name]:
+            waiting[follower].discard(name)
+            if not waiting[follower]:
+                heapq.heappush(ready, (rank[follower], follower))
+    placed = set(ordered)
+    return (*ordered, *sorted((name for name in needs if name not in placed), key=rank.__getitem__))
+
+
+def settings_from_mapping(
+    mapping: Mapping[str, Any], environment: str, notes: Iterable[str] = (), sources: Iterable[str] = ()
+) -> Settings:
+    """The settings of a checked mapping for one environment (any accepted name of it).
+
+    `mapping["origin"]` says what the project wrote itself:
+    {"layers": [ids], "limits": [ids], "execution": bool, "services": [names]}; without it, everything.
+    """
+    environment = ENVIRONMENT_NAMES[environment]
+    origin = mapping.get("origin", _NOTHING)
+    own_layers = origin.get("layers", mapping["layers"])
+    own_limits = origin.get("limits", mapping["layers"])
+    bodies = {layer: layer_mapping(mapping, layer, environment) for layer in mapping["layers"]}
+    catalogue = {name: _category(name, body) for name, body in mapping.get("categories", _NOTHING).items()}
+    for body in bodies.values():
+        for place in body.get("categories", ()):
+            catalogue.setdefault(place["name"], CategorySettings(name=place["name"]))
+    own_services = origin.get("services", mapping.get("service_dependencies", ()))
+    services = {
+        name: _service(name, body, name in own_services)
+        for name, body in mapping.get("service_dependencies", _NOTHING).items()
+    }
+    execution = mapping.get("execution_config", _NOTHING)
+    strategies = execution.get("fail_fast_strategy", _NOTHING)
+    rank = {layer: (body.get("execution_order", i + 1), i) for i, (layer, body) in enumerate(bodies.items())}
+    needs = {layer: body.get("dependencies", ()) for layer, body in bodies.items()}
+    layers = {
+        layer: _layer(
+            layer,
+            {**bodies[layer], "execution_order": rank[layer][0], "fail_fast_strategy": strategies.get(layer)},
+            catalogue,
+            services,
+            layer in own_layers,
+            layer in own_limits,
+        )
+        for layer in in_order(needs, rank)
+    }
+    return Settings(
+        environment=environment,
+        layers=layers,
+        categories=catalogue,
+        modes={mode: tuple(ids) for mode, ids in mapping.get("modes", _NOTHING).items()},
+        execution=_execution(execution, bool(origin.get("execution", True))),
+        services=services,
+        tests=_made(TestsSettings, mapping.get("tests", _NOTHING)),
+        plugins=tuple(mapping.get("plugins", ())),
+        history=mapping.get("history", _NOTHING),
+        monitoring=mapping.get("monitoring", _NOTHING),
+        notes=tuple(notes),
+        sources=tuple(sources),
+    )
+
+
+def _made(kind: Callable[..., Kind], values: Mapping[str, Any], **more: Any) -> Kind:
+    """A dataclass from those values it has fields for; lists become tuples, a null takes the default."""
+    for name in _fields(kind):
+        value = values.get(name)
+        if value is not None and name not in more:
+            more[name] = tuple(dict.fromkeys(value)) if isinstance(value, list) else value
+    return kind(**more)
+
+
+@cache
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """A command: a list of words, or a line of text split as a shell splits words (and never run by one)."""
+    if isinstance(value, str):
+        import shlex
+
+        return tuple(shlex.split(value))
+    return tuple(value or ())
+
+
+def _category(name: str, body: Mapping[str, Any]) -> CategorySettings:
+    wanted = body.get("requires_environment") or ()
+    names = (wanted,) if isinstance(wanted, str) else wanted
+    environments = tuple(dict.fromkeys(ENVIRONMENT_NAMES[environment] for environment in names))
+    command = _words(body.get("command"))
+    return _made(CategorySettings, body, name=name, requires_environment=environments, command=command)
+
+
+def _service(name: str, body: Mapping[str, Any], own: bool) -> ServiceSettings:
+    command, health = _words(body.get("command")), _words(body.get("health_check_command"))
+    return _made(
+        ServiceSettings, body, name=name, command=command, health_check_command=health, project_written=own
+    )
+
+
+def _execution(body: Mapping[str, Any], own: bool) -> ExecutionSettings:
+    background = body.get("background_execution", _NOTHING)
+    minutes = body.get("global_timeout_minutes")
+    return _made(
+        ExecutionSettings,
+        {**background, **body},
+        background_enabled=background.get("enabled", True),
+        global_timeout_seconds=None if minutes is None else minutes * 60.0,
+        limits_project_written=own,
+    )
+
+
+def _layer(
+    layer: str,
+    body: Mapping[str, Any],
+    catalogue: Mapping[str, CategorySettings],
+    services: Mapping[str, ServiceSettings],
+    own: bool,
+    own_limits: bool,
+) -> LayerSettings:
+    places = [_place(place, catalogue[place["name"]]) for place in body.get("categories", ())]
+    minutes = body.get("max_duration_minutes")
+    listed = body.get("required_services", ())
+    named = (service.name for service in services.values() if layer in service.required_for_layers)
+    fail_fast, strategy = body.get("fail_fast"), body["fail_fast_strategy"]
+    if strategy is None:
+        strategy = "immediate" if fail_fast else "disabled"
+    elif strategy == "immediate" and fail_fast is False:
+        strategy = "disabled"
+    return _made(
+        LayerSettings,
+        {**body, **body.get("success_criteria", _NOTHING)},
+        id=layer,
+        name=body.get("name", layer),
+        max_duration_seconds=None if minutes is None else minutes * 60.0,
+        mode=body.get("execution_mode", "parallel"),
+        fail_fast=bool(fail_fast),
+        fail_fast_strategy=strategy,
+        background=body.get("background_execution", False),
+        categories=tuple(sorted(places, key=lambda place: place.priority_order)),
+        required_services=tuple(dict.fromkeys([*listed, *named])),
+        limits=_made(ResourceLimits, body.get("resource_limits", _NOTHING), project_written=own_limits),
+        llm=_made(LanguageModels, body.get("llm_requirements", _NOTHING)),
+        project_written=own,
+    )
+
+
+def _place(body: Mapping[str, Any], category: CategorySettings) -> LayerCategory:
+    needs = body.get("resource_requirements", _NOTHING)
+    lanes = body.get("max_parallel_instances", category.max_parallel_instances)
+    return _made(
+        LayerCategory,
+        {**body, **body.get("filters", _NOTHING), **needs},
+        timeout_seconds=float(body.get("timeout_seconds", category.timeout_seconds)),
+        max_lanes=1 if lanes is None and not category.parallel_safe else lanes,
+        requirements=tuple(
+            key.removeprefix("requires_")
+            for key, value in needs.items()
+            if value is True and key.startswith("requires_")
+        ),
+    )

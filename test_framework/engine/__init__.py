@@ -1,0 +1,1 @@
+"""Hands that run tests: processes, lanes, the journal and the dispatcher."""

@@ -1,0 +1,354 @@
+"""Carries out a plan: lane messages become facts, facts go to the journal and the scheduler, instructions to the lanes.
+
+Rules: one fact at a time, in the event loop's own thread; a fact is journaled and folded before the scheduler hears
+of it; nothing is decided here. The whole of a batch is written and shown at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from test_framework.core.instructions import (
+    CloseLane,
+    Finish,
+    Force,
+    HoldLane,
+    Instruction,
+    LaneEnded,
+    LaneReady,
+    OpenLane,
+    Record,
+    Signal,
+    StartUnit,
+    StopLane,
+    UnitEnded,
+    WakeAt,
+    Woke,
+)
+from test_framework.core.scheduler import Scheduler, worker_name
+from test_framework.engine.executor import Executor
+from test_framework.engine.journal import Journal
+from test_framework.model import facts as f
+from test_framework.model.outcome import Blame, Outcome
+from test_framework.model.plan import Plan, TestInfo
+
+TICK_SECONDS = 0.1
+BLAMED = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.TIMED_OUT})
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a test stands in the plan, as its facts say it."""
+
+    test: str
+    category: str
+    layer: str
+    location: str
+
+
+class Dispatcher:
+    """Runs one plan on one executor; `run` returns when nothing runs and nothing is left."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        tests: Mapping[str, TestInfo],
+        executor: Executor,
+        journal: Journal,
+        on_tick: Callable[[], None],
+        environment: str = "test",
+    ) -> None:
+        self.plan = plan
+        self.executor = executor
+        self.journal = journal
+        self.scheduler = Scheduler(plan)
+        self._on_tick = on_tick
+        self._environment = environment
+        self._tests = tests
+        self._places: dict[int, _Place] = {}
+        self._place_tests()
+        self._loop = asyncio.get_running_loop()
+        self._done = asyncio.Event()
+        self._wake: asyncio.TimerHandle | None = None
+        self._wake_at = 0.0
+        self._queue: deque[f.Fact | Signal] = deque()
+        self._working = False
+        self._stopping: dict[int, str] = {}
+        self._last_unit: dict[int, str] = {}
+        self._generations: dict[int, int] = {}
+        self._waiting: dict[int, int] = {}
+        """lane -> units that it has been given and not ended"""
+
+    def _place_tests(self) -> None:
+        for layer in self.plan.layers:
+            for category in layer.categories:
+                for chain in category.chains:
+                    for test in chain.tests:
+                        info = self._tests[test]
+                        location = f"{info.file}:{info.line}" if info.line else info.file
+                        self._places[info.index] = _Place(test, category.name, layer.id, location)
+
+    # -- the run ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        self.executor.begin(self, self.plan.lanes)
+        self._obey(self.scheduler.start(self._now()))
+        self._drain()
+        self.journal.flush()
+        ticker = self._loop.call_later(TICK_SECONDS, self._tick)
+        try:
+            await self._done.wait()
+        finally:
+            ticker.cancel()
+            if self._ticker is not None:
+                self._ticker.cancel()
+            if self._wake is not None:
+                self._wake.cancel()
+        self.journal.flush()
+
+    def cancel(self, reason: str, message: str) -> None:
+        """Stop the run; `reason` is the lower-case name of a StopReason."""
+        self.hear(f.CancelRequested(reason=reason, scope="run", message=message))
+        self.journal.flush()
+
+    def hear(self, event: f.Fact | Signal) -> None:
+        """Take one fact or signal, and everything that follows from it."""
+        self._queue.append(event)
+        self._drain()
+
+    def _drain(self) -> None:
+        if self._working:
+            return
+        self._working = True
+        try:
+            while self._queue:
+                event = self._queue.popleft()
+                if not isinstance(event, LaneReady | UnitEnded | LaneEnded | Woke):
+                    self.journal.record(event)
+                instructions = self.scheduler.handle(event, self._now())
+                if instructions:
+                    self._obey(instructions)
+        finally:
+            self._working = False
+
+    def _now(self) -> float:
+        return self._loop.time()
+
+    _ticker: asyncio.TimerHandle | None = None
+
+    def _tick(self) -> None:
+        self.journal.flush()
+        self._on_tick()
+        self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
+
+    # -- instructions -----------------------------------------------------------------------------------------
+
+    def _obey(self, instructions: list[Instruction]) -> None:
+        for instruction in instructions:
+            match instruction:
+                case Record():
+                    self.journal.record(self._completed(instruction.fact))
+                case StartUnit():
+                    self._start_unit(instruction)
+                case WakeAt():
+                    self._wake_up_at(instruction.at)
+                case OpenLane():
+                    self._waiting[instruction.lane] = 0
+                    self.executor.open_lane(instruction.lane)
+                case HoldLane():
+                    self.executor.tell_lane(instruction.lane, {"op": "hold"})
+                    self.executor.hungry(instruction.lane, True)
+                case CloseLane():
+                    self.executor.tell_lane(instruction.lane, {"op": "close"})
+                    self.executor.hungry(instruction.lane, False)
+                case StopLane():
+                    self._stop_lane(instruction)
+                case Finish():
+                    self._done.set()
+
+    def _start_unit(self, instruction: StartUnit) -> None:
+        lane, unit = instruction.lane, instruction.unit
+        message: dict[str, Any] = {
+            "op": "unit",
+            "unit": unit.id,
+            "tests": [self._tests[test].index for test in unit.tests],
+        }
+        if self._last_unit.get(lane) != f"{unit.layer}/{unit.category}":
+            self._last_unit[lane] = f"{unit.layer}/{unit.category}"
+            message["environment"] = {
+                "APEX_LAYER": unit.layer,
+                "APEX_CATEGORY": unit.category,
+                "TEST_ENV": self._environment,
+            }
+        self.executor.tell_lane(lane, message)
+        self._waiting[lane] = self._waiting.get(lane, 0) + 1
+        self.executor.hungry(lane, self._waiting[lane] < 2)
+
+    def _stop_lane(self, instruction: StopLane) -> None:
+        info = self._tests.get(instruction.test)
+        index = info.index if info is not None else -1
+        message = "the run is being stopped"
+        if instruction.why == "timed_out":
+            limit = self._limit_of(index)
+            message = f"timed out after {limit:g} s" if limit is not None else "timed out: the time of its category is up"
+        self._stopping[instruction.lane] = message
+        self.executor.stop_lane(instruction.lane, instruction.force, index, instruction.why, message)
+        if instruction.force is not Force.AFTER_TEST:
+            self.executor.hungry(instruction.lane, True)
+
+    def _limit_of(self, index: int) -> float | None:
+        place = self._places.get(index)
+        for layer in self.plan.layers:
+            for category in layer.categories:
+                if place is not None and (layer.id, category.name) == (place.layer, place.category):
+                    return category.test_timeout_seconds
+        return None
+
+    def _wake_up_at(self, at: float) -> None:
+        if self._wake is not None and not self._wake.cancelled() and self._wake_at <= at and self._wake_at > self._now():
+            return
+        if self._wake is not None:
+            self._wake.cancel()
+        self._wake_at = at
+        self._wake = self._loop.call_at(at, self._woke)
+
+    def _woke(self) -> None:
+        self._wake = None
+        self.hear(Woke())
+        self.journal.flush()
+
+    def _completed(self, fact: f.Fact) -> f.Fact:
+        """A scheduler's fact with what only the shell knows: generation of a lane, location of a test."""
+        if isinstance(fact, f.WorkerLost):
+            lane = int(fact.worker[2:])
+            return replace(fact, generation=self._generations.get(lane, 0))
+        if isinstance(fact, f.TestFinished) and not fact.location:
+            place = self._places.get(self._tests[fact.test].index)
+            return replace(fact, location=place.location) if place is not None else fact
+        return fact
+
+    # -- what the executor tells ------------------------------------------------------------------------------
+
+    def lane_started(self, lane: int, generation: int, pid: int) -> None:
+        self._generations[lane] = generation
+        self.hear(f.WorkerStarted(worker=worker_name(lane), generation=generation, pid=pid))
+
+    def lane_said(self, lane: int, message: list[Any]) -> None:
+        kind = message[0]
+        worker = worker_name(lane)
+        if kind == "s":
+            place = self._places[message[1]]
+            self.hear(
+                f.TestStarted(
+                    test=place.test, attempt=1, category=place.category, layer=place.layer, worker=worker
+                )
+            )
+        elif kind == "p":
+            self._finished(worker, message[1], message[2], Outcome.PASSED, {})
+        elif kind == "f":
+            self._finished(worker, message[1], message[2], Outcome(message[3]["outcome"]), message[3])
+        elif kind == "u":
+            self._waiting[lane] = self._waiting.get(lane, 1) - 1
+            self.hear(UnitEnded(lane=lane, unit=message[1]))
+        elif kind == "i":
+            self._interrupted(lane, message)
+        elif kind == "r":
+            self.hear(LaneReady(lane=lane))
+        else:
+            self._rare(kind, message)
+
+    def _finished(self, worker: str, index: int, seconds: float, outcome: Outcome, result: dict[str, Any]) -> None:
+        place = self._places[index]
+        self.hear(
+            f.TestFinished(
+                test=place.test,
+                attempt=1,
+                outcome=outcome,
+                category=place.category,
+                layer=place.layer,
+                worker=worker,
+                seconds=seconds,
+                location=place.location,
+                blame=Blame.TEST if outcome in BLAMED else None,
+                message=result.get("message", ""),
+                detail=result.get("detail", ""),
+                phase=result.get("phase", ""),
+                sections=tuple((title, text) for title, text in result.get("sections", ())),
+                properties=tuple((key, value) for key, value in result.get("properties", ())),
+                flags=tuple(result.get("flags", ())),
+                subtests_passed=result.get("subtests_passed", 0),
+            )
+        )
+
+    def _interrupted(self, lane: int, message: list[Any]) -> None:
+        """A lane stopped a test because it was told to, and could say so itself."""
+        why, detail = message[3]
+        outcome = Outcome.TIMED_OUT if why == "timed_out" else Outcome.NOT_RUN
+        text = self._stopping.get(lane, "")
+        if outcome is Outcome.NOT_RUN:
+            text = f"cancelled while it ran: {self.journal.state.stop_message or text}"
+        self._finished(worker_name(lane), message[1], message[2], outcome, {"message": text, "detail": detail})
+
+    def _rare(self, kind: str, message: list[Any]) -> None:
+        match kind:
+            case "b":
+                place, subtest = self._places[message[1]], message[2]
+                self.hear(
+                    f.SubtestFinished(
+                        test=place.test,
+                        attempt=1,
+                        description=subtest["description"],
+                        outcome=Outcome(subtest["outcome"]),
+                        seconds=subtest["seconds"],
+                        message=subtest["message"],
+                        detail=subtest["detail"],
+                    )
+                )
+            case "w":
+                category, text, when, test, location = message[1]
+                self.hear(
+                    f.WarningRecorded(
+                        category=category, message=text, when=when, test=test, location=location, count=message[2]
+                    )
+                )
+            case "x":
+                reason = "interrupt" if message[3] == "KeyboardInterrupt" else "test_request"
+                self.hear(f.CancelRequested(reason=reason, scope="run", message=f"{message[3]}: {message[1]}"))
+            case "e":
+                alert = f"pytest or a plug-in broke while running {self._places[message[1]].test}: {message[2]}"
+                self.hear(f.AlertRaised(kind="internal_error", message=alert, detail=message[3], fails_run=True))
+                self.hear(f.CancelRequested(reason="internal_error", scope="run", message=alert))
+            case "t":
+                self.hear(
+                    f.AlertRaised(
+                        kind="session_teardown",
+                        message=f"a session fixture's teardown failed: {message[1]}",
+                        detail=message[2],
+                        fails_run=True,
+                    )
+                )
+
+    def lane_ended(self, lane: int, reason: str, stack: str, oom: bool) -> None:
+        self._last_unit.pop(lane, None)
+        self._waiting.pop(lane, None)
+        message = self._stopping.pop(lane, "")
+        self.hear(LaneEnded(lane=lane, reason=reason, detail=stack, oom=oom, message=message))
+
+    def left_behind(self, argv: list[str], pid: int, test: str) -> None:
+        whose = test or "a test"
+        self.hear(
+            f.AlertRaised(
+                kind="leak", message=f"{whose} left a process behind, which was killed: pid {pid}, {' '.join(argv)[:300]}"
+            )
+        )
+
+    def executor_lost(self, reason: str) -> None:
+        self.hear(f.AlertRaised(kind="engine", message=reason, fails_run=True))
+        self.hear(f.CancelRequested(reason="internal_error", scope="run", message=reason))
+
+    def batch_over(self) -> None:
+        self.journal.flush()

@@ -1,0 +1,129 @@
+"""Describes the collected items to the controller: who they are, and which of them belong together.
+
+Rules: a chain is the run of items of one file (or one xdist_group); an item is linked to its predecessor when both
+use a class- or module-scoped fixture that does something; unittest's implicit class fixture counts only where
+setUpClass or tearDownClass is really defined.
+"""
+
+import unittest
+
+import pytest
+
+BROAD = ("class", "module", "package")
+IMPLICIT_CLASS = "_unittest_setUpClass_fixture_"
+IMPLICIT_CLASS_NEW = "unittest_setUpClass_fixture_"
+
+
+class Inventory:
+    """Rows for all items of a session, in pytest's order; ids are made unique."""
+
+    def __init__(self, session):
+        self.session = session
+        self._broad = {}
+        self._files = {}
+        self._ids = {}
+        self._marks = {}
+        self._inherited = {}
+        self.mark_sets = []
+        self.files = []
+
+    def rows(self):
+        """One list per item: [id, file number, line, chain, mark set number, linked, exclusive]."""
+        before = None
+        before_chain = None
+        for item in self.session.items:
+            marks = self._mark_names(item)
+            group = self._group(item) if "xdist_group" in marks else None
+            file = self._file(item)
+            chain = "group:" + group if group is not None else self.files[file]
+            linked = group is not None or (chain == before_chain and self._share(before, item))
+            exclusive = "serial" in marks
+            if exclusive:
+                chain, linked = "serial:" + chain, False
+            yield [self._unique(item.nodeid), file, self._line(item), chain, self._mark_set(marks), linked, exclusive]
+            before, before_chain = item, chain
+
+    def _unique(self, nodeid):
+        seen = self._ids.get(nodeid, 0) + 1
+        self._ids[nodeid] = seen
+        return nodeid if seen == 1 else "%s#%d" % (nodeid, seen)
+
+    def _file(self, item):
+        name = item.nodeid.split("::", 1)[0]
+        number = self._files.get(name)
+        if number is None:
+            number = self._files[name] = len(self.files)
+            self.files.append(name)
+        return number
+
+    @staticmethod
+    def _line(item):
+        line = item.location[1]
+        return line + 1 if isinstance(line, int) else 0
+
+    def _mark_names(self, node):
+        """Names of the marks of a node and of all that it stands in."""
+        own = node.own_markers
+        parent = node.parent
+        if parent is None:
+            return frozenset(mark.name for mark in own)
+        known = self._inherited.get(parent)
+        if known is None:
+            known = self._inherited[parent] = self._mark_names(parent)
+        return known.union(mark.name for mark in own) if own else known
+
+    def _mark_set(self, marks):
+        number = self._marks.get(marks)
+        if number is None:
+            number = self._marks[marks] = len(self.mark_sets)
+            self.mark_sets.append(sorted(marks))
+        return number
+
+    @staticmethod
+    def _group(item):
+        mark = item.get_closest_marker("xdist_group")
+        if mark is None:
+            return None
+        return str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
+
+    def _share(self, first, second):
+        """Whether two neighbours use the same class- or module-scoped fixture."""
+        mine, theirs = self._broad_fixtures(first), self._broad_fixtures(second)
+        if not mine or not theirs:
+            return False
+        shared = mine & theirs
+        if not shared:
+            return False
+        if any(scope != "class" for scope, _ in shared):
+            return True
+        return first.getparent(pytest.Class) is second.getparent(pytest.Class)
+
+    def _broad_fixtures(self, item):
+        info = getattr(item, "_fixtureinfo", None)
+        if info is None:
+            return frozenset()
+        key = id(info.name2fixturedefs)
+        known = self._broad.get(key)
+        if known is None or known[0] is not info.name2fixturedefs:
+            found = set()
+            for name, definitions in info.name2fixturedefs.items():
+                if not definitions:
+                    continue
+                scope = str(getattr(definitions[-1], "scope", "function"))
+                if scope in BROAD and not self._idle(name, item):
+                    found.add((scope, id(definitions[-1])))
+            known = self._broad[key] = (info.name2fixturedefs, frozenset(found))
+        return known[1]
+
+    @staticmethod
+    def _idle(name, item):
+        """pytest gives every TestCase a class fixture; it does nothing unless the class says so."""
+        if not name.startswith((IMPLICIT_CLASS, IMPLICIT_CLASS_NEW)):
+            return False
+        cls = getattr(item, "cls", None)
+        if cls is None or not issubclass(cls, unittest.TestCase):
+            return False
+        base = unittest.TestCase
+        same_up = cls.setUpClass.__func__ is base.setUpClass.__func__
+        same_down = cls.tearDownClass.__func__ is base.tearDownClass.__func__
+        return same_up and same_down

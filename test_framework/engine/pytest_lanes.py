@@ -1,0 +1,507 @@
+"""The executor for pytest: a zygote that collected once, and lanes forked from it (or spawned, where that is unsafe).
+
+Rules: everything happens in the event loop's own thread; the zygote waits for forked lanes and the keeper for
+spawned ones; a busy lane's pipe is read a few dozen times a second, a waiting lane's at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from test_framework.core.instructions import Force
+from test_framework.engine.executor import Collection, CollectReport, Listener, SessionEnd
+from test_framework.engine.lane_link import LaneLink, ending, oom_kills
+from test_framework.engine.output import OutputLog
+from test_framework.engine.processes import Keeper, Zygote
+from test_framework.model.errors import UserError
+from test_framework.model.outcome import ExitCode
+from test_framework.model.plan import TestInfo
+
+READ_EVERY_SECONDS = 0.025
+SESSION_END_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class LaneRequest:
+    """What every zygote and lane of a run is told."""
+
+    run: str
+    interpreter: str
+    pytest_args: tuple[str, ...]
+    isolation: str = "auto"
+    """auto | fork | spawn | inline"""
+    tune_gc: bool = True
+    lane_environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """What the zygote has told of its collection so far."""
+
+    rows: list[list[Any]] = field(default_factory=list)
+    marks: list[frozenset[str]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    reports: list[CollectReport] = field(default_factory=list)
+    warnings: list[tuple[str, ...]] = field(default_factory=list)
+    deselected: int = 0
+    python: str = ""
+    pytest: str = ""
+    problem: str = ""
+    collecting: str = ""
+
+
+class PytestLanes:
+    """See `engine.executor.Executor`."""
+
+    def __init__(self, keeper: Keeper, zygote: Zygote, request: LaneRequest, output: OutputLog) -> None:
+        self.keeper = keeper
+        self.zygote = zygote
+        self.request = request
+        self.output = output
+        self.on_collecting: Callable[[int], None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._listener: Listener | None = None
+        self._links: dict[int, LaneLink] = {}
+        self._spawned: dict[int, tuple[Zygote, LaneLink]] = {}
+        self._generations: dict[int, int] = {}
+        self._hungry: set[int] = set()
+        self._lanes = 1
+        self._gathering = _Gathering()
+        self._collected: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._session: asyncio.Future[int] = self._loop.create_future()
+        self._summary: list[str] = []
+        self._swept: dict[int, asyncio.Future[None]] = {}
+        self._sweeps = 0
+        self._isolation = "fork"
+        self._digest = ""
+        self._zygote_gone = False
+        self._closed = False
+        self._send(zygote, self._session_request(quiet=False))
+        self._watch(zygote)
+        self._loop.add_reader(keeper.control, self._keeper_said)
+
+    # -- collection -------------------------------------------------------------------------------------------
+
+    def _session_request(self, quiet: bool) -> dict[str, Any]:
+        inline = self.request.isolation == "inline"
+        return {
+            "args": list(self.request.pytest_args),
+            "quiet": quiet,
+            "visible": inline,
+            "tune_gc": self.request.tune_gc,
+        }
+
+    @staticmethod
+    def _send(zygote: Zygote, message: Mapping[str, Any], fds: list[int] | None = None) -> None:
+        import json
+
+        data = json.dumps(message).encode()
+        try:
+            if fds:
+                socket.send_fds(zygote.control, [data], fds)
+            else:
+                zygote.control.send(data)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # its end is noticed by the keeper
+
+    def _watch(self, zygote: Zygote) -> None:
+        zygote.control.setblocking(False)
+        self._loop.add_reader(zygote.control, self._zygote_said, zygote)
+        if zygote.output is not None:
+            os.set_blocking(zygote.output, False)
+            self._loop.add_reader(zygote.output, self._read_output, zygote)
+
+    def _read_output(self, zygote: Zygote) -> None:
+        if zygote.output is None:
+            return
+        try:
+            data = os.read(zygote.output, 1 << 18)
+        except BlockingIOError:
+            return
+        if data:
+            self.output.write(data)
+        else:
+            self._loop.remove_reader(zygote.output)
+
+    async def collect(self) -> Collection:
+        told = await self._collected
+        gathering = self._gathering
+        if told["type"] == "no_pytest":
+            raise UserError(
+                f"pytest cannot be used in {self.request.interpreter}: {told['message']}",
+                "install it there (python -m pip install pytest), or choose another interpreter with --python",
+                ExitCode.USAGE,
+            )
+        if told["type"] == "ended":
+            raise self._collection_ended(int(told["status"]), str(told.get("how", "")))
+        self._digest = told["digest"]
+        self._isolation, reason = self._choose_isolation(told["unsafe"])
+        return Collection(
+            tests=tuple(self._tests(gathering)),
+            reports=tuple(gathering.reports),
+            warnings=tuple(gathering.warnings),
+            deselected=gathering.deselected,
+            python_version=gathering.python,
+            pytest_version=gathering.pytest,
+            isolation=self._isolation,
+            isolation_reason=reason,
+            go_on_after_errors=told["go_on"],
+            maxfail=told["maxfail"],
+            collect_only=told["collect_only"],
+        )
+
+    @staticmethod
+    def _tests(gathering: _Gathering) -> list[TestInfo]:
+        files, marks = gathering.files, gathering.marks
+        return [
+            TestInfo(row[0], index, files[row[1]], row[2], row[3], marks[row[4]], row[5], row[6])
+            for index, row in enumerate(gathering.rows)
+        ]
+
+    def _choose_isolation(self, unsafe: str) -> tuple[str, str]:
+        asked = self.request.isolation
+        if asked in ("inline", "spawn"):
+            return asked, "asked for"
+        if asked == "fork":
+            return "fork", f"asked for, although {unsafe}" if unsafe else ""
+        return ("spawn", unsafe) if unsafe else ("fork", "")
+
+    def _collection_ended(self, status: int, how: str) -> UserError:
+        """pytest ended before its tests were known: a usage error, a broken conftest, a crash."""
+        text = self.output.tail(6000).strip()
+        where = f" while collecting {self._gathering.collecting}" if self._gathering.collecting else ""
+        if how:
+            what = f"the project's pytest was {how}{where}"
+            return UserError(what, text, ExitCode.INTERNAL_ERROR)
+        codes = {2: ExitCode.INTERRUPTED, 3: ExitCode.INTERNAL_ERROR, 5: ExitCode.NO_TESTS}
+        code = codes.get(status, ExitCode.USAGE)
+        return UserError(f"the project's pytest could not start{where} (exit status {status})", text, code)
+
+    def _zygote_said(self, zygote: Zygote) -> None:
+        try:
+            data, fds, _flags, _address = socket.recv_fds(zygote.control, 1 << 18, 4)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data, fds = b"", []
+        if not data:
+            self._loop.remove_reader(zygote.control)
+            return
+        import json
+
+        message = json.loads(data)
+        if zygote.number:
+            self._spawned_said(zygote, message)
+        else:
+            self._first_said(message, fds)
+
+    def _first_said(self, message: dict[str, Any], fds: list[int]) -> None:
+        gathering = self._gathering
+        match message["type"]:
+            case "items":
+                gathering.rows += message["rows"]
+                if self.on_collecting is not None:
+                    self.on_collecting(len(gathering.rows))
+            case "mark_sets":
+                gathering.marks += [frozenset(row) for row in message["rows"]]
+            case "files":
+                gathering.files += message["rows"]
+            case "collecting":
+                gathering.collecting = message["node"]
+            case "collect_report":
+                report = CollectReport(message["node"], message["outcome"], message["message"], message["detail"])
+                gathering.reports.append(report)
+            case "warning":
+                gathering.warnings.append(tuple(message["row"]))
+            case "deselected":
+                gathering.deselected += message["count"]
+            case "hello":
+                gathering.python, gathering.pytest = message["python"], message["pytest"]
+            case "collected" | "no_pytest":
+                gathering.collecting = ""
+                if not self._collected.done():
+                    self._collected.set_result(message)
+            case "forked":
+                self._forked(message, fds)
+            case "ended":
+                link = self._links.get(message["lane"])
+                if link is not None and link.generation == message["generation"]:
+                    self._lane_ended(link, message["status"])
+            case "summary":
+                self._summary += message["rows"]
+            case "session_finished":
+                if not self._session.done():
+                    self._session.set_result(message["status"])
+
+    # -- lanes ------------------------------------------------------------------------------------------------
+
+    def begin(self, listener: Listener, lanes: int) -> None:
+        self._listener = listener
+        self._lanes = lanes
+
+    def open_lane(self, lane: int) -> None:
+        generation = self._generations[lane] = self._generations.get(lane, 0) + 1
+        link = self._links[lane] = LaneLink(lane, generation)
+        message = {"lane": lane, "generation": generation, "lanes": self._lanes, "run": self.request.run}
+        if self._isolation == "fork":
+            self._send(self.zygote, {"op": "fork", **message}, link.their_ends)
+            link.handed_over()
+        elif self._isolation == "inline":
+            self._send(self.zygote, {"op": "become", **message}, link.their_ends)
+            link.handed_over()
+            self._spawned[0] = (self.zygote, link)
+        else:
+            environment = {
+                "PYTEST_XDIST_WORKER": f"gw{lane}",
+                "PYTEST_XDIST_WORKER_COUNT": str(self._lanes),
+                "PYTEST_XDIST_TESTRUNUID": self.request.run,
+                "APEX_WORKER_ID": f"gw{lane}",
+            }
+            zygote = self.keeper.spawn(self.request.interpreter, environment)
+            self._spawned[zygote.number] = (zygote, link)
+            self._send(zygote, self._session_request(quiet=True))
+            self._watch(zygote)
+        self._read_soon(link, 0.0)
+
+    def _spawned_said(self, zygote: Zygote, message: dict[str, Any]) -> None:
+        entry = self._spawned.get(zygote.number)
+        if entry is None or message["type"] != "collected":
+            return
+        link = entry[1]
+        if message["digest"] != self._digest:
+            link.spoiled = "collected other tests than the first session did: collection is not repeatable"
+            zygote.control.shutdown(socket.SHUT_RDWR)
+            return
+        told = {"op": "become", "lane": link.lane, "generation": link.generation, "lanes": self._lanes}
+        self._send(zygote, {**told, "run": self.request.run}, link.their_ends)
+        link.handed_over()
+
+    def _forked(self, message: dict[str, Any], fds: list[int]) -> None:
+        link = self._links.get(message["lane"])
+        if link is None or link.generation != message["generation"]:
+            for fd in fds:
+                os.close(fd)
+            return
+        self._has_process(link, message["pid"], fds[0])
+
+    def _has_process(self, link: LaneLink, pid: int, pidfd: int) -> None:
+        link.pid, link.pidfd = pid, pidfd
+        if self._listener is not None:
+            self._listener.lane_started(link.lane, link.generation, pid)
+
+    def tell_lane(self, lane: int, message: dict[str, Any]) -> None:
+        link = self._links.get(lane)
+        if link is not None:
+            link.send(message)
+
+    def stop_lane(self, lane: int, force: Force, index: int, why: str, message: str) -> None:
+        link = self._links.get(lane)
+        if link is None:
+            return
+        if force is Force.INTERRUPT:
+            link.clear_stack()
+        link.stop(force, index, why, message)
+        if link.pidfd < 0 and force >= Force.TERMINATE and link.lane not in self._hungry:
+            self._kill_unborn(link)
+
+    def _kill_unborn(self, link: LaneLink) -> None:
+        """A spawned lane that is still collecting has no pidfd yet: close its socket, and it ends."""
+        for zygote, each in self._spawned.values():
+            if each is link and zygote.number:
+                zygote.control.close()
+
+    def hungry(self, lane: int, hungry: bool) -> None:
+        if hungry and lane not in self._hungry:
+            self._hungry.add(lane)
+            link = self._links.get(lane)
+            if link is not None and link.open:
+                self._loop.add_reader(link.results, self._read_lane, link)
+        elif not hungry:
+            self._hungry.discard(lane)
+
+    def _read_soon(self, link: LaneLink, delay: float) -> None:
+        if link.open:
+            self._loop.call_later(delay, self._wait_for_lane, link)
+
+    def _wait_for_lane(self, link: LaneLink) -> None:
+        if link.open:
+            self._loop.add_reader(link.results, self._read_lane, link)
+
+    def _read_lane(self, link: LaneLink) -> None:
+        """Read what a lane wrote; leave its pipe alone for a moment, unless the lane waits for an answer."""
+        if not link.open:
+            return
+        messages = link.read()
+        self._tell(link, messages)
+        if not messages:
+            self._loop.remove_reader(link.results)
+            self._read_soon(link, READ_EVERY_SECONDS)
+        elif link.lane not in self._hungry:
+            self._loop.remove_reader(link.results)
+            self._read_soon(link, READ_EVERY_SECONDS)
+        link.push()
+        if self._listener is not None and messages:
+            self._listener.batch_over()
+
+    def _tell(self, link: LaneLink, messages: list[list[Any]]) -> None:
+        if self._listener is None:
+            return
+        for message in messages:
+            if message[0] == "z":
+                link.said_goodbye = True
+            self._listener.lane_said(link.lane, message)
+
+    def _lane_ended(self, link: LaneLink, status: int) -> None:
+        self._loop.remove_reader(link.results)
+        self._tell(link, link.read_all())
+        oom = oom_kills() > link.ooms
+        reason = link.spoiled or ending(status, link.said_goodbye, oom)
+        stack = link.stack() if reason else ""
+        self._links.pop(link.lane, None)
+        self._hungry.discard(link.lane)
+        pid = link.pid
+        link.close()
+        if pid and self._isolation != "inline":
+            self._sweep(session=pid)
+        if self._listener is not None:
+            self._listener.lane_ended(link.lane, reason, stack, oom and "memory" in reason)
+            self._listener.batch_over()
+
+    # -- the keeper -------------------------------------------------------------------------------------------
+
+    def _keeper_said(self) -> None:
+        message = self.keeper.receive()
+        if message is None:
+            self._loop.remove_reader(self.keeper.control)
+            self._all_lost("the keeper process is gone")
+            return
+        match message["type"]:
+            case "spawned":
+                self._process_spawned(message)
+            case "exited":
+                self._process_exited(message)
+            case "swept":
+                for row in message["killed"]:
+                    if self._listener is not None:
+                        self._listener.left_behind(row["argv"], row["pid"], row["test"])
+                future = self._swept.pop(message["id"], None)
+                if future is not None and not future.done():
+                    future.set_result(None)
+
+    def _process_spawned(self, message: dict[str, Any]) -> None:
+        entry = self._spawned.get(message["id"])
+        if entry is not None and message["id"]:
+            try:
+                pidfd = os.pidfd_open(message["pid"])
+            except ProcessLookupError:
+                pidfd = -1
+            self._has_process(entry[1], message["pid"], pidfd)
+        elif message["id"] == 0 and self.request.isolation == "inline":
+            self._first_pid = message["pid"]
+
+    def _process_exited(self, message: dict[str, Any]) -> None:
+        entry = self._spawned.pop(message["id"], None)
+        if entry is not None:
+            zygote, link = entry
+            self._read_output(zygote)
+            if zygote.number:
+                self._forget(zygote)
+            self._lane_ended(link, message["status"])
+        if message["id"]:
+            return
+        self._zygote_gone = True
+        while self.zygote.control.fileno() >= 0:
+            try:
+                data, fds, _flags, _address = socket.recv_fds(self.zygote.control, 1 << 18, 4)
+            except OSError:
+                break
+            if not data:
+                break
+            import json
+
+            self._first_said(json.loads(data), fds)
+        self._read_output(self.zygote)
+        status = message["status"]
+        how = ending(status, True, False) if os.WIFSIGNALED(status) else ""
+        code = os.waitstatus_to_exitcode(status) if not how else -1
+        if not self._collected.done():
+            self._collected.set_result({"type": "ended", "status": code, "how": how})
+        elif not self._session.done():
+            self._session.set_result(code)
+            if self._links:
+                self._all_lost(f"the project's pytest session is gone: {how or f'exit status {code}'}")
+
+    def _all_lost(self, reason: str) -> None:
+        if self._closed:
+            return
+        for link in list(self._links.values()):
+            link.stop(Force.KILL, 0, "", "")
+            self._loop.remove_reader(link.results)
+            self._tell(link, link.read_all())
+            self._links.pop(link.lane, None)
+            link.close()
+            if self._listener is not None:
+                self._listener.lane_ended(link.lane, reason, "", False)
+        if self._listener is not None:
+            self._listener.executor_lost(reason)
+            self._listener.batch_over()
+        if not self._collected.done():
+            self._collected.set_result({"type": "ended", "status": -1, "how": reason})
+        if not self._session.done():
+            self._session.set_result(-1)
+
+    def _sweep(self, *, session: int = 0, everything: bool = False) -> asyncio.Future[None]:
+        self._sweeps += 1
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._swept[self._sweeps] = future
+        try:
+            self.keeper.ask({"op": "sweep", "id": self._sweeps, "session": session, "everything": everything})
+        except OSError:
+            future.set_result(None)
+        return future
+
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    async def end_session(self, failed: int) -> SessionEnd:
+        self._send(self.zygote, {"op": "finish", "failed": failed})
+        try:
+            status = await asyncio.wait_for(asyncio.shield(self._session), SESSION_END_SECONDS)
+        except TimeoutError:
+            return SessionEnd(-1, f"the project's pytest session did not end within {SESSION_END_SECONDS:.0f} s")
+        return SessionEnd(status, "".join(self._summary))
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for link in list(self._links.values()):
+            self._loop.remove_reader(link.results)
+            link.close()
+        self._links.clear()
+        swept = self._sweep(everything=True)
+        await asyncio.wait([swept], timeout=10.0)
+        self._loop.remove_reader(self.keeper.control)
+        for zygote, _ in list(self._spawned.values()):
+            self._forget(zygote)
+        self._forget(self.zygote)
+        self.keeper.control.close()
+        await asyncio.to_thread(_wait_for, self.keeper.pid)
+
+    def _forget(self, zygote: Zygote) -> None:
+        if zygote.control.fileno() >= 0:
+            self._loop.remove_reader(zygote.control)
+        if zygote.output is not None:
+            self._loop.remove_reader(zygote.output)
+        zygote.close()
+
+
+def _wait_for(pid: int) -> None:
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        return

@@ -1,0 +1,115 @@
+"""Decides what a run consists of: which tests run in which layers, and what is owed from the start.
+
+Rules: a file that cannot be collected stops the run, as it stops pytest, unless nothing of its category was to run;
+what is not chosen is owed by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from test_framework.core.classification import Classifier
+from test_framework.core.planning import Known, Planned, make_plan
+from test_framework.core.selection import Wish, choose
+from test_framework.core.settings import Settings
+from test_framework.engine.executor import Collection
+from test_framework.model import facts as f
+from test_framework.orchestration.agent import OrchestrationAgentInterface
+
+ERRORS_REASON = "not run: errors while collecting"
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """A plan, the facts that open the run, and whether collection errors keep it from running."""
+
+    planned: Planned
+    facts: tuple[f.Fact, ...]
+    blocked: str = ""
+
+
+class TestOrchestratorAgent(OrchestrationAgentInterface):
+    """Turns what was collected into a programme."""
+
+    __test__ = False
+
+    def __init__(self, settings: Settings, wish: Wish) -> None:
+        self.settings = settings
+        self.wish = wish
+
+    async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
+        """{} -> the chosen layers or categories by name."""
+        chosen = choose(self.wish, self.settings)
+        return {"layers": list(chosen.layers), "categories": list(chosen.categories)}
+
+    def programme(self, collection: Collection, known: Known, collection_seconds: float) -> Programme:
+        """Plan the run of a collection. Raises `UserError` for names that nobody knows."""
+        classifier = Classifier(self.settings)
+        planned = make_plan(
+            self.settings, self.wish, collection.tests, classifier.category_of, known, collection.maxfail
+        )
+        facts: list[f.Fact] = [
+            f.WarningRecorded(category=row[0], message=row[1], when=row[2], test=row[3], location=row[4])
+            for row in collection.warnings
+        ]
+        blocking = self._collection_reports(collection, classifier, planned, facts)
+        runs = sum(
+            len(chain.tests)
+            for layer in planned.plan.layers
+            for category in layer.categories
+            for chain in category.chains
+        )
+        notes = [*self.settings.notes, *planned.notes]
+        facts.append(
+            f.RunPlanned(
+                collected=len(collection.tests) - planned.deselected,
+                deselected=collection.deselected + planned.deselected,
+                planned=runs,
+                collection_seconds=round(collection_seconds, 3),
+                estimate_seconds=planned.estimate_seconds,
+                isolation=collection.isolation,
+                isolation_reason=collection.isolation_reason,
+                python_version=collection.python_version,
+                pytest_version=collection.pytest_version,
+                notes=tuple(notes),
+            )
+        )
+        facts += [
+            f.TestOwed(test=test, category=category, layer=layer, reason=reason)
+            for test, category, layer, reason in planned.owed
+        ]
+        blocked = ""
+        if blocking and not collection.go_on_after_errors:
+            blocked = f"{blocking} error{'s' if blocking > 1 else ''} while collecting"
+        return Programme(planned, tuple(facts), blocked)
+
+    def _collection_reports(
+        self, collection: Collection, classifier: Classifier, planned: Planned, facts: list[f.Fact]
+    ) -> int:
+        """Facts of what could not be collected; returns how many of them concern what was to run."""
+        chosen = choose(self.wish, self.settings)
+        layered = {place.name for name in chosen.layers for place in self.settings.layers[name].categories}
+        running = layered | set(chosen.categories)
+        blocking = 0
+        for report in collection.reports:
+            file = report.node.split("::", 1)[0]
+            category = classifier.classify(frozenset(), file, report.node)
+            concerns = self.wish.explicit_paths or category in running
+            message = report.message
+            if report.outcome == "failed" and not concerns:
+                facts.append(
+                    f.AlertRaised(
+                        kind="collection",
+                        message=f"{report.node} cannot be collected ({message}); its category {category} is not part of this run",
+                    )
+                )
+                continue
+            outcome = "error" if report.outcome == "failed" else report.outcome
+            facts.append(
+                f.CollectionFailed(
+                    location=report.node, category=category, message=message, detail=report.detail, outcome=outcome
+                )
+            )
+            blocking += outcome == "error"
+        return blocking

@@ -1,0 +1,6 @@
+async def test_coroutine():
+    assert True
+
+
+def test_plain():
+    assert True

@@ -1,0 +1,5 @@
+import os
+
+
+def pytest_runtest_protocol(item, nextitem):
+    os._exit(9)

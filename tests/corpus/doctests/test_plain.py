@@ -1,0 +1,6 @@
+def test_plain():
+    """
+    >>> 1
+    1
+    """
+    assert True

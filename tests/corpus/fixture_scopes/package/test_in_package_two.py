@@ -1,0 +1,2 @@
+def test_three(package_fixture):
+    assert True

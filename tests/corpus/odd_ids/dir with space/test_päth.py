@@ -1,0 +1,2 @@
+def test_in_an_odd_file():
+    assert True

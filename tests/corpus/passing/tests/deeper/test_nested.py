@@ -1,0 +1,2 @@
+def test_nested():
+    assert __name__.endswith("test_nested")

@@ -1,0 +1,3 @@
+from shapes.area import area
+
+__all__ = ["area"]

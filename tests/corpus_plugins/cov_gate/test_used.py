@@ -1,0 +1,5 @@
+from shapes import used
+
+
+def test_used():
+    assert used() == 1
