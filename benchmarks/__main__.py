@@ -26,6 +26,7 @@ from benchmarks.suites import (
     find_prepared,
     load_suites,
 )
+from benchmarks.turn import take_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,9 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        if arguments.verb == "prepare":
-            return _prepare(arguments)
-        return _measure(arguments)
+        with take_turn(arguments.work.resolve(), say_on_stderr):
+            return _prepare(arguments) if arguments.verb == "prepare" else _measure(arguments)
     except BenchmarkError as error:
         sys.stderr.write(f"benchmarks: {error}\n")
         return 2
@@ -132,7 +132,6 @@ def _measure(arguments: argparse.Namespace) -> int:
     versions = [_version(wanted) for wanted in arguments.python]
     timed = [] if verb in ("parity", "cost") else _suites(work, arguments.suite, versions or [VERSIONS[0]])
     compared = _suites(work, arguments.suite, versions or list(VERSIONS)) if verb in ("parity", "all") else []
-    work.mkdir(parents=True, exist_ok=True)
     page = Page()
     page.line(f"# Benchmarks: {verb}\n")
     machine.describe(page, _interpreters([*timed, *compared]))

@@ -1,8 +1,8 @@
 """What the sinks cost: microseconds a fact, memory, and the time of one repaint, on an imagined run.
 
 Rules: `python -m benchmarks.sinks [TESTS]` prints one table; every sink has a process of its own, so that its
-memory is its own; processor time is counted (all threads), not the clock. The row `fold only` is the state without
-any sink, which every other row contains as well.
+memory is its own; processor time is counted (all threads), not the clock. The row `fold only` is the state
+without any sink, which every other row contains as well.
 """
 
 from __future__ import annotations
@@ -152,9 +152,7 @@ def main(arguments: list[str]) -> int:
         measure(arguments[0], int(arguments[1]))
         return 0
     tests = int(arguments[0]) if arguments else TESTS
-    print(
-        f"{tests} tests, {2 * tests + 4} facts; asking for the time (about {timer_cost():.1f} us) is taken off"
-    )
+    print(f"{tests} tests, {2 * tests + 4} facts; the timer ({timer_cost():.1f} us) is taken off")
     print(f"{'sink':<14} {'us a fact':>10} {'beyond fold':>12} {'close ms':>9} {'peak MiB':>9}")
     fold = 0.0
     for kind in KINDS:

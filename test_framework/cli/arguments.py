@@ -71,9 +71,22 @@ NOT_YET = {
     "executor": "--executor",
     "no_warm": "--no-warm",
 }
+LATER_SWITCHES = (
+    "allow-prod", "real-llm", "real-services", "parallel", "disable-auto-split", "show-category-stats", "show-layers",
+    "validate", "cypress-headed", "background-e2e", "queue-e2e", "background-status", "orchestration-status",
+    "master-orchestration", "enable-monitoring", "no-progress-streaming", "no-cache", "observation", "no-warm",
+)  # fmt: skip
+LATER_VALUES = (
+    "pattern", "window-size", "resume-from", "background-category", "background-results", "kill-background",
+    "background-timeout", "websocket-thread-id", "max-parallel-layers", "max-workers", "shard", "retries", "time",
+    "ctrf", "explain", "resume", "attach", "executor",
+)  # fmt: skip
 LATER_COMMANDS = frozenset(
-    "init status serve watch services history cache report compare trends explain shadow simulate schema doctor clean".split()
-)
+    [
+        "init", "status", "serve", "watch", "services", "history", "cache", "report", "compare", "trends", "explain",
+        "shadow", "simulate", "schema", "doctor", "clean",
+    ]
+)  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):
@@ -111,21 +124,38 @@ Everything after -- goes to the project's pytest: paths, node ids and its own op
 
 def _add_choice(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--category", metavar="NAME", help="one category, with what it depends on")
-    group.add_argument("--categories", nargs="+", metavar="NAME", help="several categories, with what they depend on")
-    group.add_argument("-k", dest="keyword", metavar="EXPR", help="only tests whose names match (pytest's -k)")
-    group.add_argument("-m", dest="markers", metavar="EXPR", help="only tests whose marks match (pytest's -m)")
-    group.add_argument("--lf", "--last-failed", dest="last_failed", action="store_true", help="only what failed last")
-    group.add_argument("--ff", "--failed-first", dest="failed_first", action="store_true", help="what failed last first")
+    group.add_argument(
+        "--categories", nargs="+", metavar="NAME", help="several categories, with what they depend on"
+    )
+    group.add_argument(
+        "-k", dest="keyword", metavar="EXPR", help="only tests whose names match (pytest's -k)"
+    )
+    group.add_argument(
+        "-m", dest="markers", metavar="EXPR", help="only tests whose marks match (pytest's -m)"
+    )
+    group.add_argument(
+        "--lf", "--last-failed", dest="last_failed", action="store_true", help="only what failed last"
+    )
+    group.add_argument(
+        "--ff", "--failed-first", dest="failed_first", action="store_true", help="what failed last first"
+    )
     group.add_argument("--list-categories", action="store_true", help="print the categories and end")
     group.add_argument("--dry-run", action="store_true", help="collect, print the plan and end")
 
 
 def _add_running(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--project-root", metavar="DIR", help="the project to test (default: this directory's repository)")
+    group.add_argument(
+        "--project-root", metavar="DIR", help="the project to test (default: this directory's repository)"
+    )
     group.add_argument("--python", metavar="EXE", help="the interpreter of the project's tests")
     group.add_argument("--env", choices=ENVIRONMENTS, default="test", help="environment (default: test)")
     group.add_argument(
-        "-n", "--numprocesses", "--workers", dest="lanes", metavar="N", help="lanes (default: usable CPUs; auto)"
+        "-n",
+        "--numprocesses",
+        "--workers",
+        dest="lanes",
+        metavar="N",
+        help="lanes (default: usable CPUs; auto)",
     )
     group.add_argument(
         "--isolation",
@@ -133,47 +163,59 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         default="auto",
         help="how lanes are made (default: auto: forked, or spawned where forking is unsafe)",
     )
-    group.add_argument("-x", "--exitfirst", dest="exit_first", action="store_true", help="stop after the first failure")
+    group.add_argument(
+        "-x", "--exitfirst", dest="exit_first", action="store_true", help="stop after the first failure"
+    )
     group.add_argument("--maxfail", type=_count, default=0, metavar="N", help="stop after N failures")
     group.add_argument("--fast-fail", action="store_true", help="stop after the first failure (legacy name)")
     group.add_argument("--fail-fast-mode", choices=FAIL_FAST_MODES, help="when failures stop the run")
     group.add_argument("--test-timeout", type=_seconds, metavar="SECONDS", help="limit of each test")
     group.add_argument("--run-timeout", type=_seconds, metavar="SECONDS", help="limit of the whole run")
-    group.add_argument("--grace", type=_seconds, default=5.0, metavar="SECONDS", help="time to end when told to (5)")
-    group.add_argument("--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone")
-    group.add_argument("--no-coverage", action="store_true", help="accepted: coverage is only measured if pytest is told to")
+    group.add_argument(
+        "--grace", type=_seconds, default=5.0, metavar="SECONDS", help="time to end when told to (5)"
+    )
+    group.add_argument(
+        "--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone"
+    )
+    group.add_argument(
+        "--no-coverage", action="store_true", help="accepted: coverage is only measured if pytest is told to"
+    )
     group.add_argument("--pdb", action="store_true", help="debugger on failure: one lane, in this terminal")
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--progress-mode", choices=PROGRESS_MODES, help="default: console on a terminal, else simple")
-    group.add_argument("--verbose", "-v", action="store_true", help="a line per test; everything that is owed")
+    group.add_argument(
+        "--progress-mode", choices=PROGRESS_MODES, help="default: console on a terminal, else simple"
+    )
+    group.add_argument(
+        "--verbose", "-v", action="store_true", help="a line per test; everything that is owed"
+    )
     group.add_argument("--junitxml", metavar="PATH", help="write a JUnit XML report")
     group.add_argument("--output", metavar="DIR", help="write reports into this directory")
-    group.add_argument("-s", dest="no_capture", action="store_true", help="show what tests print (pytest's -s)")
-    group.add_argument("--tb", choices=("auto", "long", "short", "line", "native", "no"), help="traceback style")
+    group.add_argument(
+        "-s", dest="no_capture", action="store_true", help="show what tests print (pytest's -s)"
+    )
+    group.add_argument(
+        "--tb", choices=("auto", "long", "short", "line", "native", "no"), help="traceback style"
+    )
 
 
 def _add_orchestration(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--execution-mode", metavar="MODE", help="fast_feedback, nightly, or a configured mode")
-    group.add_argument("--use-layers", action="store_true", help="run every layer that is not a background layer")
+    group.add_argument(
+        "--execution-mode", metavar="MODE", help="fast_feedback, nightly, or a configured mode"
+    )
+    group.add_argument(
+        "--use-layers", action="store_true", help="run every layer that is not a background layer"
+    )
     group.add_argument("--layers", nargs="+", metavar="LAYER", help="only these layers")
 
 
 def _add_later(group: argparse._ArgumentGroup) -> None:
     flag = {"action": "store_const", "const": True, "default": None, "help": argparse.SUPPRESS}
     value = {"default": None, "help": argparse.SUPPRESS}
-    for name in (
-        "allow-prod real-llm real-services parallel disable-auto-split show-category-stats show-layers validate "
-        "cypress-headed background-e2e queue-e2e background-status orchestration-status master-orchestration "
-        "enable-monitoring no-progress-streaming no-cache observation no-warm"
-    ).split():
+    for name in LATER_SWITCHES:
         group.add_argument(f"--{name}", **flag)  # type: ignore[arg-type]
-    for name in (
-        "pattern window-size resume-from background-category background-results kill-background "
-        "background-timeout websocket-thread-id max-parallel-layers max-workers shard retries time ctrf explain resume "
-        "attach executor"
-    ).split():
+    for name in LATER_VALUES:
         group.add_argument(f"--{name}", **value)  # type: ignore[arg-type]
     group.add_argument("--only-changed", nargs="?", const="HEAD", **value)  # type: ignore[arg-type]
     group.add_argument("--exclude-env", choices=ENVIRONMENTS, **value)  # type: ignore[arg-type]
@@ -206,13 +248,18 @@ def refuse_later(options: argparse.Namespace) -> None:
         asked.append("--progress-mode websocket")
     if asked:
         are = "is" if len(asked) == 1 else "are"
-        raise UserError(f"{', '.join(asked)} {are} known but not built yet", "leave it out; see CHANGELOG.md for what is there")
+        raise UserError(
+            f"{', '.join(asked)} {are} known but not built yet",
+            "leave it out; see CHANGELOG.md for what is there",
+        )
 
 
 def check(options: argparse.Namespace) -> None:
     """Combinations without meaning. Raises `UserError` that says why."""
     if options.category and options.categories:
-        raise UserError("--category and --categories say the same thing twice", "name all of them after --categories")
+        raise UserError(
+            "--category and --categories say the same thing twice", "name all of them after --categories"
+        )
     named = options.category or options.categories
     if options.execution_mode and named:
         raise UserError(

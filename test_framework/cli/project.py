@@ -50,7 +50,10 @@ def _existing(name: str, where: str, root: Path) -> str:
         tries = [path] if path.is_absolute() else [Path.cwd() / path, root / path]
         found = next((str(each) for each in tries if each.is_file() and os.access(each, os.X_OK)), None)
     if found is None:
-        raise UserError(f"{where} {name}: there is no such interpreter", "name a Python executable, for example python3.12")
+        raise UserError(
+            f"{where} {name}: there is no such interpreter",
+            "name a Python executable, for example python3.12",
+        )
     return found
 
 

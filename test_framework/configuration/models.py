@@ -7,9 +7,9 @@ default here (defaults live in core.settings) and nothing is converted: what pas
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Required
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Required, TypeVar
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, with_config
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 STRICT = ConfigDict(extra="forbid", strict=True)
+Section = TypeVar("Section")
+
+
+def _strict(section: type[Section]) -> type[Section]:
+    """Mark a section as pydantic wants it marked (its own decorator is younger than the oldest we take)."""
+    section.__pydantic_config__ = STRICT  # type: ignore[attr-defined]
+    return section
+
 
 _ENDPOINT = re.compile(
     r"(https?|tcp|redis|postgres(ql)?)://[^\s/]+\S*"
@@ -106,7 +114,7 @@ Environments = Annotated[
 Rules = Annotated[Any, BeforeValidator(_rules), WithJsonSchema({"type": ["object", "array"]})]
 
 
-@with_config(STRICT)
+@_strict
 class Category(TypedDict, total=False):
     """A kind of test: how urgent, how long, what it needs, and where its tests are found."""
 
@@ -142,7 +150,7 @@ class Category(TypedDict, total=False):
     inputs: list[Inside]
 
 
-@with_config(STRICT)
+@_strict
 class Requirements(TypedDict, total=False):
     """What a category of a layer needs to be there."""
 
@@ -160,7 +168,7 @@ class Requirements(TypedDict, total=False):
     dedicated_resources: bool
 
 
-@with_config(STRICT)
+@_strict
 class Filters(TypedDict, total=False):
     """A bare word matches a path component, marker or keyword; a glob matches the test id."""
 
@@ -168,7 +176,7 @@ class Filters(TypedDict, total=False):
     exclude_patterns: list[Text]
 
 
-@with_config(STRICT)
+@_strict
 class Place(TypedDict, total=False):
     """A category's place in a layer."""
 
@@ -181,7 +189,7 @@ class Place(TypedDict, total=False):
     filters: Filters
 
 
-@with_config(STRICT)
+@_strict
 class Limits(TypedDict, total=False):
     """A layer's share of the machine."""
 
@@ -190,7 +198,7 @@ class Limits(TypedDict, total=False):
     max_parallel_instances: Instances
 
 
-@with_config(STRICT)
+@_strict
 class Success(TypedDict, total=False):
     """When a layer counts as passed, and its dependents may start."""
 
@@ -200,7 +208,7 @@ class Success(TypedDict, total=False):
     allow_partial_success: bool
 
 
-@with_config(STRICT)
+@_strict
 class Models(TypedDict, total=False):
     """What a layer's tests may use as a language model; real only with --real-llm."""
 
@@ -212,7 +220,7 @@ class Models(TypedDict, total=False):
     prices: dict[Text, Any]
 
 
-@with_config(STRICT)
+@_strict
 class LayerCommon(TypedDict, total=False):
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     description: Text
@@ -230,14 +238,14 @@ class LayerCommon(TypedDict, total=False):
     llm_requirements: Models
 
 
-@with_config(STRICT)
+@_strict
 class LayerOverride(LayerCommon, total=False):
     """What an environment changes in a layer; mappings merge key by key, lists are replaced."""
 
     categories: list[Place]
 
 
-@with_config(STRICT)
+@_strict
 class Layer(LayerCommon, total=False):
     """A group of categories with a deadline. Without `categories` it changes the shipped layer of its id."""
 
@@ -245,13 +253,13 @@ class Layer(LayerCommon, total=False):
     environment_overrides: dict[Environment, LayerOverride]
 
 
-@with_config(STRICT)
+@_strict
 class EnvironmentSection(TypedDict, total=False):
     description: Text
     layer_overrides: dict[Name, LayerOverride]
 
 
-@with_config(STRICT)
+@_strict
 class BackgroundExecution(TypedDict, total=False):
     enabled: bool
     max_background_layers: Count
@@ -259,7 +267,7 @@ class BackgroundExecution(TypedDict, total=False):
     monitoring_interval_seconds: Seconds
 
 
-@with_config(STRICT)
+@_strict
 class Execution(TypedDict, total=False):
     """Limits and policies of a whole run."""
 
@@ -275,7 +283,7 @@ class Execution(TypedDict, total=False):
     background_execution: BackgroundExecution
 
 
-@with_config(STRICT)
+@_strict
 class Service(TypedDict, total=False):
     """A service that layers need, how it is started and how it shows that it is ready."""
 
@@ -292,7 +300,7 @@ class Service(TypedDict, total=False):
     template: Text
 
 
-@with_config(STRICT)
+@_strict
 class ProgressTracking(TypedDict, total=False):
     enabled: bool
     granularity: Literal["layer", "category", "test"]
@@ -300,7 +308,7 @@ class ProgressTracking(TypedDict, total=False):
     checkpoint_interval_seconds: Seconds
 
 
-@with_config(STRICT)
+@_strict
 class PerformanceMonitoring(TypedDict, total=False):
     enabled: bool
     memory_monitoring: bool
@@ -309,7 +317,7 @@ class PerformanceMonitoring(TypedDict, total=False):
     disk_monitoring: bool
 
 
-@with_config(STRICT)
+@_strict
 class Reporting(TypedDict, total=False):
     layer_reports: bool
     timing_analysis: bool
@@ -319,7 +327,7 @@ class Reporting(TypedDict, total=False):
     report_output_dir: Inside
 
 
-@with_config(STRICT)
+@_strict
 class Monitoring(TypedDict, total=False):
     progress_tracking: ProgressTracking
     performance_monitoring: PerformanceMonitoring
@@ -328,7 +336,7 @@ class Monitoring(TypedDict, total=False):
     receivers: Rules
 
 
-@with_config(STRICT)
+@_strict
 class Tests(TypedDict, total=False):
     """How the project's tests are found and run."""
 
@@ -338,7 +346,7 @@ class Tests(TypedDict, total=False):
     warm: bool
 
 
-@with_config(STRICT)
+@_strict
 class History(TypedDict, total=False):
     """What is kept of former runs."""
 
@@ -348,7 +356,7 @@ class History(TypedDict, total=False):
     keep_mb: Count
 
 
-@with_config(STRICT)
+@_strict
 class Configuration(TypedDict, total=False):
     """test_layers.yaml, categories.yaml, apex.yaml and [tool.apex] share this schema."""
 

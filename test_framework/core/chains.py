@@ -1,8 +1,8 @@
 """Chains cut into units: what one lane runs next, in pytest's own order wherever that is possible.
 
-Rules: a chain (usually a module) is taken from its head by the lane that holds it, so its tests run in order in one
-process; only for a lane that would idle is the tail of another lane's chain split off, never between linked tests;
-exclusive chains stand apart, they are taken while nothing else runs.
+Rules: a chain (usually a module) is taken from its head by the lane that holds it, so its tests run in order
+in one process; only for a lane that would idle is the tail of another lane's chain split off, never between
+linked tests; exclusive chains stand apart, they are taken while nothing else runs.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class OpenChain:
         return bool(links) and index < self.tail and links[index]
 
     def reach(self, seconds: float) -> tuple[int, float]:
-        """Where a unit of about `seconds` (at least one test, linked ones together) would end, and its estimate."""
+        """Where a unit of about `seconds` (at least one test, linked ones together) would end, and its
+        estimate.
+        """
         index, cost, costs = self.head, 0.0, self.chain.costs
         most = self.head + MOST_TESTS_A_UNIT
         while index < self.tail:
@@ -72,6 +74,12 @@ class OpenChain:
             if cost >= half and best is not None:
                 break
         return best
+
+    def pieces(self, most: int) -> int:
+        """Among how many lanes it could be divided; counts no further than `most`."""
+        if self.chain.links:
+            return 1 + (self.best_cut() is not None)
+        return max(1, min(most, len(self), int(self.seconds / (2 * SMALLEST_UNIT_SECONDS)) + 1))
 
     def split(self) -> OpenChain | None:
         """Split about half of what is left off the tail; None where links or size do not allow it."""
@@ -116,20 +124,25 @@ class Pool:
 
     def offers(self, most: int) -> int:
         """How many lanes without a unit could take one now; counts no further than `most`."""
-        count = len(self.fresh)
-        for chain in self.begun:
-            if count >= most:
-                break
-            count += chain.holder is None or chain.best_cut() is not None
+        if len(self.fresh) >= most:
+            return most
         if not self.shared:
-            count = len(self.exclusive[:1])
-        return min(most, count)
+            return min(most, len(self.exclusive[:1]))
+        count = 0
+        for chain in (*self.fresh, *self.begun):
+            if chain.holder is None:
+                count += chain.pieces(most)
+            else:
+                count += chain.pieces(most + 1) - 1
+            if count >= most:
+                return most
+        return count
 
     def claim(self, lane: int, *, shortest: bool = False, split: bool = False) -> OpenChain | None:
         """The shared chain from which `lane` should take its next unit; None: nothing for it now.
 
-        `shortest`: a short fresh chain rather than a long one, so that a first result comes early; `split`: the lane
-        would idle, so that another lane's chain may be divided.
+        `shortest`: a short fresh chain rather than a long one, so that a first result comes early; `split`:
+        the lane would idle, so that another lane's chain may be divided.
         """
         for chain in self.begun:
             if chain.holder == lane:
@@ -171,7 +184,9 @@ class Pool:
                 chain.holder = None
 
     def give_back(self, chain: Chain, indices: Iterable[int]) -> None:
-        """Tests that were handed out but not run: they rejoin the chain they were cut from where it still waits."""
+        """Tests that were handed out but not run: they rejoin the chain they were cut from where it still
+        waits.
+        """
         for head, tail in _runs(indices):
             cost = sum(chain.costs[head:tail])
             self.seconds += cost

@@ -1,7 +1,8 @@
 """The course of a run: which layers and categories open, stop and end, and when their time is up.
 
-Rules: layers come one after another in the plan's order, and only when those they depend on went well enough; every
-layer and category ends with one fact, after a fact of its start unless it was blocked; what it leaves is owed.
+Rules: layers come one after another in the plan's order, and only when those they depend on went well enough;
+every layer and category ends with one fact, after a fact of its start unless it was blocked; what it leaves
+is owed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Course:
         self._fail_fast = fail_fast
         self._record = record
         self._stop: Halt | None = None
+        self._stopped_layers: dict[str, str] = {}
 
     def begin(self, now: float) -> None:
         self.window = Window().inner(now, self._plan.budget_seconds)
@@ -41,7 +43,7 @@ class Course:
         """The window of the layer that is open, or was last."""
         return next((layer.window for layer in reversed(self.layers) if layer.open), self.window)
 
-    # -- stopping ---------------------------------------------------------------------------------------------
+    # -- stopping -------------------------------------------------------------------------------------------
 
     def stop(self, reason: StopReason, words: str) -> None:
         """The run stops: no layer opens and no category starts anything more."""
@@ -50,6 +52,9 @@ class Course:
 
     def halt(self, scope: str, reason: StopReason, words: str, *, at_once: bool = False) -> None:
         """Stop one layer or category."""
+        kind, _, name = scope.partition(":")
+        if kind == "layer":
+            self._stopped_layers.setdefault(name, words)
         self._halt((each for each in self.categories if covers(scope, each)), Halt(reason, words, at_once))
 
     @staticmethod
@@ -97,7 +102,7 @@ class Course:
                         soonest = min(soonest, window.work_until)
         return soonest
 
-    # -- opening and ending -----------------------------------------------------------------------------------
+    # -- opening and ending ---------------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
         """End what is over, give up what is stopped, open what comes next."""
@@ -105,7 +110,7 @@ class Course:
             if layer.ended:
                 continue
             if not layer.open:
-                blocked = self._stop.words if self._stop is not None else self._blocked_by(layer)
+                blocked = self._blocked_by(layer)
                 if blocked:
                     self._block_layer(layer, blocked)
                     continue
@@ -140,6 +145,10 @@ class Course:
             self._record(f.LayerFinished(layer=layer.id, status=layer.status, reason=reason, seconds=seconds))
 
     def _blocked_by(self, layer: LayerRun) -> str:
+        if self._stop is not None:
+            return self._stop.words
+        if layer.id in self._stopped_layers:
+            return self._stopped_layers[layer.id]
         for other in self.layers:
             if other.id in layer.plan.depends_on and other.ended and not other.serves_dependents:
                 return f"layer {other.id} {other.status.replace('_', ' ')}"

@@ -1,8 +1,8 @@
 """When a failure stops more than its own test.
 
-Rules: `layers` leaves it to each layer's strategy; a run-wide mode overrides all of them; `max_failures` holds in
-every mode. Nothing more is started in the stopped scope; tests that run already may finish, except under a layer's
-`immediate`, which interrupts them.
+Rules: `layers` leaves it to each layer's strategy; a run-wide mode overrides all of them; `max_failures`
+holds in every mode. Nothing more is started in the stopped scope; tests that run already may finish, except
+under a layer's `immediate`, which interrupts them.
 """
 
 from __future__ import annotations

@@ -1,11 +1,14 @@
 """Gives lanes their units: which lane runs what next, which lane is opened, held or closed.
 
-Rules: a lane has at most one unit running and one waiting; a unit waits behind another only while enough is left to
-keep the other lanes busy meanwhile; a lane with one unit left always knows whether to expect more; the estimate of a
-unit is a share of what is left, so units shrink toward the end; an exclusive unit runs alone.
+Rules: a lane has at most one unit running and one waiting; a unit waits behind another only while enough is
+left to keep the other lanes busy meanwhile; a lane with one unit left always knows whether to expect more;
+the estimate of a unit is a share of what is left, so units shrink toward the end; an exclusive unit runs
+alone.
 """
 
 from __future__ import annotations
+
+import math
 
 from test_framework.core.chains import LARGEST_UNIT_SECONDS, SMALLEST_UNIT_SECONDS, OpenChain
 from test_framework.core.instructions import CloseLane, HoldLane, Instruction, OpenLane, StartUnit
@@ -33,7 +36,7 @@ class Feeder:
         self._first = True
         """the very first unit is still to be given out: a short one, so that a first result comes early"""
 
-    # -- lanes that come and go -------------------------------------------------------------------------------
+    # -- lanes that come and go -----------------------------------------------------------------------------
 
     def gone(self, lane: Lane, *, lost: bool) -> None:
         """A lane has ended; `lost`: by itself and without having decided a test."""
@@ -71,27 +74,27 @@ class Feeder:
                 self.lanes[number] = Lane(number, now + self._plan.birth_seconds)
                 self._out.append(OpenLane(lane=number))
 
-    # -- units ------------------------------------------------------------------------------------------------
+    # -- units ----------------------------------------------------------------------------------------------
 
     def fill(self, now: float) -> None:
         """Give every lane that could run something a unit, and perhaps one more to follow it."""
         runnable = [each for each in self._categories if each.may_start]
         if not runnable or self._exclusive_runs():
             return
-        self._open_lanes(runnable, now)
         for queued in (0, 1):
             for lane in self.lanes.values():
-                if (
-                    lane.may_take(queued)
-                    and self._feed(lane, queued, runnable, now)
-                    and self._exclusive_runs()
-                ):
-                    return
+                if lane.may_take(queued):
+                    self._feed(lane, queued, runnable, now)
+        if not self._exclusive_runs():
+            self._open_lanes([category for category in runnable if category.pool], now)
 
     def _exclusive_runs(self) -> bool:
         return any(held.chain.exclusive for lane in self.lanes.values() for held in lane.units)
 
-    def _feed(self, lane: Lane, queued: int, runnable: list[CategoryRun], now: float) -> bool:
+    def _feed(self, lane: Lane, queued: int, runnable: list[CategoryRun], now: float) -> None:
+        """Give the lane, which has `queued` units, another, if there is one that it should take."""
+        if self._exclusive_runs():
+            return
         for category in runnable:
             if not category.pool.shared or (queued and category is not lane.category):
                 continue
@@ -101,17 +104,15 @@ class Feeder:
             if chain is None:
                 continue
             end, cost = chain.reach(self._unit_seconds(category))
-            if queued and not self._worth_waiting(lane, category, cost):
-                return False
-            self._start(lane, category, chain, end, cost, now)
-            return True
+            if not queued or self._worth_waiting(lane, category, cost):
+                self._start(lane, category, chain, end, cost, now)
+            return
         if not queued and not any(other.units for other in self.lanes.values()):
             for category in runnable:
                 chain = category.pool.claim_exclusive()
                 if chain is not None:
                     self._start(lane, category, chain, *chain.reach(chain.seconds + 1.0), now)
-                    return True
-        return False
+                    return
 
     def _unit_seconds(self, category: CategoryRun) -> float:
         share = category.pool.seconds / (self._lanes_for(category) * UNITS_A_LANE)
@@ -150,20 +151,24 @@ class Feeder:
         category.busy += 1
         self._out.append(StartUnit(lane=lane.number, unit=unit))
 
-    # -- what lanes may expect --------------------------------------------------------------------------------
+    # -- what lanes may expect ------------------------------------------------------------------------------
 
     def tell_what_follows(self) -> list[Lane]:
-        """Tell lanes whether more will come, which they need to tear down the right fixtures; returns those closed."""
+        """Tell lanes whether more will come, which they need to tear down the right fixtures.
+
+        Returns the lanes without a test for which nothing more will come.
+        """
         more = any(category.may_come for category in self._categories)
-        closed = []
+        leaving = []
         for lane in self.lanes.values():
+            if not more and not lane.units and (not lane.closed or lane.end_by == math.inf):
+                leaving.append(lane)
             if not lane.ready or lane.closed or lane.force is not None or len(lane.units) > 1:
                 continue
             if not more:
                 lane.closed = True
-                closed.append(lane)
                 self._out.append(CloseLane(lane=lane.number))
             elif lane.units and not lane.held:
                 lane.held = True
                 self._out.append(HoldLane(lane=lane.number))
-        return closed
+        return leaving

@@ -43,7 +43,9 @@ class UnitEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneEnded:
-    """The lane is gone. `test` was running on it; `reason` says how it ended, '' when it was told to end and did."""
+    """The lane is gone. `test` was running on it; `reason` says how it ended, '' when it was told to end and
+    did.
+    """
 
     lane: int
     reason: str = ""
@@ -105,7 +107,9 @@ class WakeAt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A fact that the scheduler itself established; the shell stamps and publishes it, and does not hand it back."""
+    """A fact that the scheduler itself established; the shell stamps and publishes it, and does not hand it
+    back.
+    """
 
     fact: Fact
 

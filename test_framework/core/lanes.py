@@ -1,7 +1,8 @@
 """One lane as the scheduler sees it, and the ladder by which it is stopped.
 
-Rules: force only rises (after the test -> interrupt -> terminate -> kill), each rung has its time; a test is blamed
-only for what was aimed at it or for the death of its own lane; a lane that survives being killed is given up.
+Rules: force only rises (after the test -> interrupt -> terminate -> kill), each rung has its time; a test is
+blamed only for what was aimed at it or for the death of its own lane; a lane that survives being killed is
+given up.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class Cause(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A unit with a lane, and which of its tests (with their places in the chain) are still to be reported."""
+    """A unit with a lane, and which of its tests (with their places in the chain) are still to be
+    reported.
+    """
 
     unit: Unit
     category: CategoryRun
@@ -94,7 +97,7 @@ class Lane:
             return self.ready_by
         return min(self.test_until, self.quiet_until, self.end_by)
 
-    # -- the ladder -------------------------------------------------------------------------------------------
+    # -- the ladder -----------------------------------------------------------------------------------------
 
     def press(
         self, force: Force, cause: Cause, now: float, rung_seconds: float, patience: float

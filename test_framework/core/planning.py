@@ -70,7 +70,12 @@ def make_plan(
     costs = _Costs(known, wish.failed_first or wish.last_failed)
     layers, taken = _layers(settings, wish, chosen, by_category, costs)
     owed = tuple(
-        (test.id, category, settings.layer_of(category) or "", f"not chosen: category {category} is not part of this run")
+        (
+            test.id,
+            category,
+            settings.layer_of(category) or "",
+            f"not chosen: category {category} is not part of this run",
+        )
         for category, members in by_category.items()
         if category not in taken
         for test in members
@@ -83,7 +88,9 @@ def make_plan(
         fail_fast_mode=_fail_fast_mode(wish),
         grace_seconds=wish.grace_seconds,
     )
-    total = sum(sum(chain.costs) for layer in layers for category in layer.categories for chain in category.chains)
+    total = sum(
+        sum(chain.costs) for layer in layers for category in layer.categories for chain in category.chains
+    )
     return Planned(
         plan=plan,
         owed=owed,
@@ -114,7 +121,9 @@ def _layers(
     settings: Settings, wish: Wish, chosen: Chosen, by_category: Mapping[str, list[TestInfo]], costs: _Costs
 ) -> tuple[tuple[LayerPlan, ...], set[str]]:
     if wish.explicit_paths and not chosen.layers:
-        categories = [_free_category(settings, name, wish, members, costs) for name, members in by_category.items()]
+        categories = [
+            _free_category(settings, name, wish, members, costs) for name, members in by_category.items()
+        ]
         return (LayerPlan(SELECTED, "Selected tests", tuple(categories), mode="parallel"),), set(by_category)
     if not chosen.layers:
         plans = [
@@ -123,7 +132,9 @@ def _layers(
             if name in by_category
         ]
         return (LayerPlan(LEGACY, "Categories", tuple(plans)),), set(chosen.categories)
-    layers = [_layer(settings, settings.layers[name], wish, by_category, costs, chosen) for name in chosen.layers]
+    layers = [
+        _layer(settings, settings.layers[name], wish, by_category, costs, chosen) for name in chosen.layers
+    ]
     taken = {place.name for name in chosen.layers for place in settings.layers[name].categories}
     rest = [name for name in by_category if name not in taken]
     if wish.explicit_paths and rest:

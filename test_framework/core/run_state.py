@@ -1,7 +1,7 @@
 """The fold: a run's state is what its facts add up to, and nothing else.
 
-Rules: `apply` is the only writer; counters are kept, never recounted; replaying a run's file gives the same state.
-Sinks, the verdict, status and reports read this and nothing else.
+Rules: `apply` is the only writer; counters are kept, never recounted; replaying a run's file gives the same
+state. Sinks, the verdict, status and reports read this and nothing else.
 """
 
 from __future__ import annotations
@@ -159,16 +159,38 @@ class RunState:
         self.final[fact.test] = fact.outcome
         self.outcomes[fact.outcome] += 1
         self.subtests_passed += fact.subtests_passed
-        is_bad = fact.outcome in BAD
+        if fact.outcome is Outcome.PASSED and before is None and not self.owed:
+            newly_done, newly_bad = 1, 0
+        else:
+            newly_done, newly_bad = self._weigh(fact, before)
+        layer = self.layers.get(fact.layer)
+        if layer is not None:
+            layer.done += newly_done
+            layer.bad += newly_bad
+        category = self.categories.get((fact.layer, fact.category))
+        if category is not None:
+            category.done += newly_done
+            category.bad += newly_bad
+
+    def _weigh(self, fact: f.TestFinished, before: Outcome | None) -> tuple[int, int]:
+        """By how much the counts of decided and of bad tests change with this outcome."""
+        was_bad, is_bad = before in BAD, fact.outcome in BAD
+        was_decided = before is not None and before not in UNPROVEN
+        is_decided = fact.outcome not in UNPROVEN
         if is_bad:
             self.failures[fact.test] = fact
-        elif before in BAD:
-            self.failures.pop(fact.test, None)
+        elif was_bad:
+            del self.failures[fact.test]
+        if is_decided and fact.test in self.owed:
+            self._no_longer_owed(fact)
+        return is_decided - was_decided, is_bad - was_bad
+
+    def _no_longer_owed(self, fact: f.TestFinished) -> None:
+        del self.owed[fact.test]
+        self.owed_in_layers[fact.layer] -= 1
         for progress in (self.layers.get(fact.layer), self.categories.get((fact.layer, fact.category))):
-            if progress is None or fact.outcome in UNPROVEN:
-                continue
-            progress.done += before is None
-            progress.bad += is_bad - (before in BAD)
+            if progress is not None:
+                progress.owed -= 1
 
     def _test_owed(self, fact: f.TestOwed) -> None:
         if fact.test in self.owed:

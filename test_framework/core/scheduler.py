@@ -1,8 +1,8 @@
 """Decides what runs next. No clock, no process, no await: facts and signals in, instructions out.
 
-Rules: each planned test ends with one final outcome or is owed with a reason; a unit is with one lane only; nothing
-starts after a stop; only this module says that time is up or that a failure stops anything; what we stopped is never
-called a crash. Passing tests, by far the most facts, touch their own lane only.
+Rules: each planned test ends with one final outcome or is owed with a reason; a unit is with one lane only;
+nothing starts after a stop; only this module says that time is up or that a failure stops anything; what we
+stopped is never called a crash. Passing tests, by far the most facts, touch their own lane only.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Scheduler:
         self._wake = math.inf
         self._finished = False
 
-    # -- input ------------------------------------------------------------------------------------------------
+    # -- input ----------------------------------------------------------------------------------------------
 
     def start(self, now: float) -> list[Instruction]:
         self._course.begin(now)
@@ -72,7 +72,9 @@ class Scheduler:
         return self._take()
 
     def handle(self, event: f.Fact | Signal, now: float) -> list[Instruction]:
-        """What is to be done about a fact or signal; facts that change nothing for the run give no instructions."""
+        """What is to be done about a fact or signal; facts that change nothing for the run give no
+        instructions.
+        """
         if self._finished:
             return []
         calm = False
@@ -110,7 +112,7 @@ class Scheduler:
             number = self._numbers[worker] = lane_number(worker)
         return self._lanes.get(number)
 
-    # -- what happened ----------------------------------------------------------------------------------------
+    # -- what happened --------------------------------------------------------------------------------------
 
     def _test_started(self, fact: f.TestStarted, now: float) -> bool:
         """True when nothing else has to be decided."""
@@ -180,8 +182,6 @@ class Scheduler:
             lane.test, lane.test_until = "", math.inf
         for test in held.open:
             self._course.owe(held.category, test, f"{lane.name} ended the unit without reporting this test")
-        if lane.closed and not lane.units:
-            self._pressure.expect_end(lane, self.stop, now)
 
     def _lane_ready(self, event: LaneReady) -> None:
         lane = self._lanes.get(event.lane)
@@ -195,7 +195,7 @@ class Scheduler:
         else:
             self._course.halt(event.scope, reason, event.message or _STOP_WORDS[reason])
 
-    # -- a lane is gone ---------------------------------------------------------------------------------------
+    # -- a lane is gone -------------------------------------------------------------------------------------
 
     def _lane_ended(self, event: LaneEnded, now: float) -> None:
         lane = self._lanes.get(event.lane)
@@ -223,7 +223,9 @@ class Scheduler:
         return lane.force is not None and lane.cause is Cause.CANCEL
 
     def _blame(self, event: LaneEnded, lane: Lane, now: float) -> None:
-        """The test that was running when its lane ended: blamed for that, unless we stopped the lane for another."""
+        """The test that was running when its lane ended: blamed for that, unless we stopped the lane for
+        another.
+        """
         held = next((each for each in lane.units if lane.test in each.open), None)
         if held is None:
             return
@@ -256,7 +258,7 @@ class Scheduler:
         self._record(fact)
         self._account(category, lane, fact, now)
 
-    # -- what follows -----------------------------------------------------------------------------------------
+    # -- what follows ---------------------------------------------------------------------------------------
 
     def _decide(self, now: float) -> None:
         if self._course.keep_time(now):
@@ -270,8 +272,7 @@ class Scheduler:
         if self.stop is None:
             self._feeder.fill(now)
         for lane in self._feeder.tell_what_follows():
-            if not lane.units:
-                self._pressure.expect_end(lane, self.stop, now)
+            self._pressure.expect_end(lane, self.stop, now)
         if not self._lanes and self._course.over:
             self._finished = True
             self._out.append(Finish())
@@ -284,7 +285,7 @@ class Scheduler:
         self._record(f.AlertRaised(kind="unkillable", message=message))
         self._lane_ended(LaneEnded(lane=lane.number, reason="could not be killed"), now)
 
-    # -- small words ------------------------------------------------------------------------------------------
+    # -- small words ----------------------------------------------------------------------------------------
 
     def _raise_stop(self, reason: StopReason, now: float, words: str = "") -> None:
         if self.stop is not None and reason <= self.stop:

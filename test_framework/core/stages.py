@@ -1,7 +1,7 @@
 """One run's layers and categories: what is open, how far it is, and how it ended.
 
-Rules: counters are kept, never recounted; a scope that leaves tests owed has not passed; a layer with failures has
-passed only within limits that it states.
+Rules: counters are kept, never recounted; a scope that leaves tests owed has not passed; a layer with
+failures has passed only within limits that it states.
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ class LayerRun:
     def next_categories(self) -> list[CategoryRun]:
         """Categories that may open now, by the layer's mode.
 
-        sequential: one after another; parallel: as soon as what they depend on has ended; hybrid: like parallel,
-        but those that need a lane for themselves come last and one by one. Categories that wait for each other in a
-        circle are opened in their order, so that a mistake in a plan cannot hang a run.
+        sequential: one after another; parallel: as soon as what they depend on has ended; hybrid: like
+        parallel, but those that need a lane for themselves come last and one by one. Categories that wait for
+        each other in a circle are opened in their order, so that a mistake in a plan cannot hang a run.
         """
         waiting = [each for each in self.categories if not each.open and not each.ended]
         working = any(each.open and not each.ended for each in self.categories)

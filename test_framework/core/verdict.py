@@ -5,7 +5,7 @@ Source of the codes and of their order: the contract's section on exit codes. No
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from test_framework.core.run_state import RunState
@@ -16,15 +16,16 @@ from test_framework.model.outcome import EXIT_PRECEDENCE, ExitCode, Outcome, Sto
 class Rules:
     """What the run's configuration says about judging it.
 
-    `strict_layers`: layers that ran and may not leave tests owed (allow_partial_success is false);
+    `strict_layers`: layers that may not leave tests owed if they run (allow_partial_success is false);
     `must_run`: tests of critical categories, which have to be decided within the budget;
-    `legacy`: exit codes of 10 and above become 1.
+    `legacy`: exit codes of 10 and above become 1; `host_died`: what is judged is all that is left of a run.
     """
 
     strict_layers: frozenset[str] = frozenset()
     must_run: frozenset[str] = frozenset()
     legacy: bool = False
-    no_tests_is_fine: bool = field(default=False)
+    no_tests_is_fine: bool = False
+    host_died: bool = False
 
 
 def judge(state: RunState, rules: Rules) -> Verdict:
@@ -47,16 +48,12 @@ def judge(state: RunState, rules: Rules) -> Verdict:
             add(ExitCode.FAILED, alert.message)
     if state.outcomes[Outcome.LOST]:
         add(ExitCode.ENVIRONMENT, f"{state.outcomes[Outcome.LOST]} lost to the environment")
-    if state.collection_failures and ExitCode.INTERRUPTED not in found:
-        add(ExitCode.FAILED, f"{len(state.collection_failures)} errors while collecting")
+    broken = sum(1 for each in state.collection_failures if each.outcome != "skipped")
+    if broken and ExitCode.INTERRUPTED not in found:
+        add(ExitCode.FAILED, f"{broken} error{'s' if broken > 1 else ''} while collecting")
     _judge_owed(state, rules, add)
     _judge_session(state, add)
-    if state.planned is not None and state.collected == 0 and not rules.no_tests_is_fine:
-        add(ExitCode.NO_TESTS, "no tests were collected")
-    elif state.planned is None and not found:
-        add(ExitCode.INCOMPLETE, "the run ended before it was planned")
-    if not state.ledger().balances():
-        add(ExitCode.INTERNAL_ERROR, f"the ledger does not add up: {state.ledger()}")
+    _judge_completeness(state, rules, add, unexplained=not found)
     code = next(code for code in map(ExitCode, EXIT_PRECEDENCE) if code in found or code is ExitCode.OK)
     reasons = tuple(found[each] for each in map(ExitCode, EXIT_PRECEDENCE) if each in found)
     if rules.legacy and code >= ExitCode.OWED:
@@ -65,15 +62,38 @@ def judge(state: RunState, rules: Rules) -> Verdict:
 
 
 def _judge_owed(state: RunState, rules: Rules, add: _Add) -> None:
-    if state.stop is StopReason.BUDGET and any(test in rules.must_run for test in state.owed):
+    out_of_time = any(cancel.reason == "budget" for cancel in state.cancels)
+    if out_of_time and any(test in rules.must_run for test in state.owed):
         add(ExitCode.BUDGET, "the budget was used up before the must-run tests finished")
-    strict = sum(state.owed_in_layers[layer] for layer in rules.strict_layers)
+    ran = {name for name, layer in state.layers.items() if layer.status not in ("waiting", "blocked")}
+    strict = sum(state.owed_in_layers[layer] for layer in rules.strict_layers & ran)
     if strict:
         add(ExitCode.OWED, f"{strict} tests of a layer that ran are still owed")
-    if state.planned is not None and state.finished is None and state.running:
-        add(ExitCode.INCOMPLETE, "tests were still running when the run ended")
-    if state.planned and state.planned.planned and not state.executed and not state.proven and not strict:
+    blocked = [name for name, layer in state.layers.items() if layer.status == "blocked"]
+    if any(state.owed_in_layers[name] for name in blocked):
+        add(ExitCode.INCOMPLETE, f"not started: {', '.join(blocked)}")
+
+
+def _judge_completeness(state: RunState, rules: Rules, add: _Add, *, unexplained: bool) -> None:
+    if rules.host_died:
+        add(ExitCode.INCOMPLETE, "the process that ran it died")
+        return
+    if not state.ledger().balances():
+        add(ExitCode.INTERNAL_ERROR, f"the ledger does not add up: {state.ledger()}")
+    if state.running:
+        add(
+            ExitCode.INTERNAL_ERROR,
+            f"tests have no end: {', '.join(test for test, _ in state.running.values())}",
+        )
+    if state.planned is None:
+        if unexplained:
+            add(ExitCode.INCOMPLETE, "the run ended before it was planned")
+    elif state.executed or state.proven:
+        return
+    elif state.planned.planned:
         add(ExitCode.INCOMPLETE, "none of the planned tests was run")
+    elif not rules.no_tests_is_fine:
+        add(ExitCode.NO_TESTS, "no tests were collected" if state.collected == 0 else "no test was chosen")
 
 
 def _judge_session(state: RunState, add: _Add) -> None:

@@ -1,7 +1,7 @@
 """How long a run, a layer or a category may take, and why one of them starts nothing more.
 
-Rules: a deadline begins with its scope and is never later than its parent's; a tenth of a budget (at least 5 s, at
-most half) is kept for stopping and teardown, and the rungs of the stop ladder are fitted into it.
+Rules: a deadline begins with its scope and is never later than its parent's; a tenth of a budget (at least 5
+s, at most half) is kept for stopping and teardown, and the rungs of the stop ladder are fitted into it.
 """
 
 from __future__ import annotations

@@ -194,7 +194,11 @@ class Dispatcher:
         message = "the run is being stopped"
         if instruction.why == "timed_out":
             limit = self._limit_of(index)
-            message = f"timed out after {limit:g} s" if limit is not None else "timed out: the time of its category is up"
+            message = (
+                f"timed out after {limit:g} s"
+                if limit is not None
+                else "timed out: the time of its category is up"
+            )
         self._stopping[instruction.lane] = message
         self.executor.stop_lane(instruction.lane, instruction.force, index, instruction.why, message)
         if instruction.force is not Force.AFTER_TEST:
@@ -209,7 +213,12 @@ class Dispatcher:
         return None
 
     def _wake_up_at(self, at: float) -> None:
-        if self._wake is not None and not self._wake.cancelled() and self._wake_at <= at and self._wake_at > self._now():
+        if (
+            self._wake is not None
+            and not self._wake.cancelled()
+            and self._wake_at <= at
+            and self._wake_at > self._now()
+        ):
             return
         if self._wake is not None:
             self._wake.cancel()
@@ -261,7 +270,9 @@ class Dispatcher:
         else:
             self._rare(kind, message)
 
-    def _finished(self, worker: str, index: int, seconds: float, outcome: Outcome, result: dict[str, Any]) -> None:
+    def _finished(
+        self, worker: str, index: int, seconds: float, outcome: Outcome, result: dict[str, Any]
+    ) -> None:
         place = self._places[index]
         self.hear(
             f.TestFinished(
@@ -291,7 +302,9 @@ class Dispatcher:
         text = self._stopping.get(lane, "")
         if outcome is Outcome.NOT_RUN:
             text = f"cancelled while it ran: {self.journal.state.stop_message or text}"
-        self._finished(worker_name(lane), message[1], message[2], outcome, {"message": text, "detail": detail})
+        self._finished(
+            worker_name(lane), message[1], message[2], outcome, {"message": text, "detail": detail}
+        )
 
     def _rare(self, kind: str, message: list[Any]) -> None:
         match kind:
@@ -312,15 +325,26 @@ class Dispatcher:
                 category, text, when, test, location = message[1]
                 self.hear(
                     f.WarningRecorded(
-                        category=category, message=text, when=when, test=test, location=location, count=message[2]
+                        category=category,
+                        message=text,
+                        when=when,
+                        test=test,
+                        location=location,
+                        count=message[2],
                     )
                 )
             case "x":
                 reason = "interrupt" if message[3] == "KeyboardInterrupt" else "test_request"
-                self.hear(f.CancelRequested(reason=reason, scope="run", message=f"{message[3]}: {message[1]}"))
+                self.hear(
+                    f.CancelRequested(reason=reason, scope="run", message=f"{message[3]}: {message[1]}")
+                )
             case "e":
-                alert = f"pytest or a plug-in broke while running {self._places[message[1]].test}: {message[2]}"
-                self.hear(f.AlertRaised(kind="internal_error", message=alert, detail=message[3], fails_run=True))
+                alert = (
+                    f"pytest or a plug-in broke while running {self._places[message[1]].test}: {message[2]}"
+                )
+                self.hear(
+                    f.AlertRaised(kind="internal_error", message=alert, detail=message[3], fails_run=True)
+                )
                 self.hear(f.CancelRequested(reason="internal_error", scope="run", message=alert))
             case "t":
                 self.hear(
@@ -342,7 +366,8 @@ class Dispatcher:
         whose = test or "a test"
         self.hear(
             f.AlertRaised(
-                kind="leak", message=f"{whose} left a process behind, which was killed: pid {pid}, {' '.join(argv)[:300]}"
+                kind="leak",
+                message=f"{whose} left a process behind, which was killed: pid {pid}, {' '.join(argv)[:300]}",
             )
         )
 

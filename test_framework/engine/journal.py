@@ -86,7 +86,9 @@ class Journal:
 
     def _broken(self, problem: OSError) -> None:
         self._fd = None
-        self.record(SinkFailed(sink="journal", message=f"the run's file cannot be written: {problem.strerror}"))
+        self.record(
+            SinkFailed(sink="journal", message=f"the run's file cannot be written: {problem.strerror}")
+        )
 
     def _timestamp(self) -> str:
         now = time.time()

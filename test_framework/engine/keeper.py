@@ -1,53 +1,21 @@
 """The keeper: starts the run's processes, outlives a killed host, and leaves nothing behind.
 
-Run as `python -I -S keeper.py CONTROL_FD DIRECTORY TERMINAL PROGRAM ...` (standard library only), with the first
-program's stdin, stdout, stderr and control socket as descriptors 3-6; it is started before anything heavy is
-imported here, because the whole run waits for it. Rules: it is the parent of every interpreter of
-the run and the subreaper of all their descendants, so whatever is orphaned becomes its child and can be named and
-killed without guessing. When the host's end of the socket closes it kills everything and ends.
+Run by `keeper_start.py`; standard library only, nothing of the tool is imported. Rules: it is the parent of every
+interpreter of the run and the subreaper of all their descendants, so whatever is orphaned becomes its child and can
+be named and killed without guessing. When the host's end of the socket closes it kills everything and ends.
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import json
 import os
-import sys
-
-FIRST_FDS = (3, 4, 5, 6)
-
-
-def start_first() -> int:
-    """Fork and exec the program named in our own arguments; returns its pid."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            if sys.argv[3] != "terminal":
-                os.setsid()
-            os.chdir(sys.argv[2])
-            os.close(int(sys.argv[1]))
-            for place, fd in enumerate(FIRST_FDS):
-                os.dup2(fd, place, inheritable=True)
-            for fd in FIRST_FDS[1:]:
-                os.close(fd)
-            os.execv(sys.argv[4], sys.argv[4:])
-        except BaseException as problem:
-            os.write(2, f"apex: cannot start {sys.argv[4]}: {problem}\n".encode())
-        finally:
-            os._exit(127)
-    for fd in FIRST_FDS:
-        os.close(fd)
-    return pid
-
-
-FIRST = start_first() if __name__ == "__main__" else 0
-
-import ctypes  # noqa: E402
-import errno  # noqa: E402
-import json  # noqa: E402
-import select  # noqa: E402
-import signal  # noqa: E402
-import socket  # noqa: E402
-import time  # noqa: E402
-from typing import Any  # noqa: E402
+import select
+import signal
+import socket
+import time
+from typing import Any
 
 PR_SET_CHILD_SUBREAPER = 36
 SWEEP_SECONDS = 5.0
@@ -139,7 +107,7 @@ class Keeper:
                 os.dup2(fd, place, inheritable=True)
             os.chdir(request["cwd"])
             os.execve(request["argv"][0], request["argv"], request["env"])
-        except BaseException as problem:
+        except BaseException as problem:  # noqa: BLE001 - a child must end here, whatever happened
             os.write(failed, f"{type(problem).__name__}: {problem}".encode()[:900])
         finally:
             os._exit(127)
@@ -191,9 +159,11 @@ def children() -> list[int]:
             return [int(pid) for pid in file.read().split()]
     except OSError:
         pass  # a kernel without CONFIG_PROC_CHILDREN: look at every process
-    for name in os.listdir("/proc"):
-        if name.isdigit() and stat_fields(int(name))[1:2] == [str(me)]:
-            found.append(int(name))
+    found += [
+        int(name)
+        for name in os.listdir("/proc")
+        if name.isdigit() and stat_fields(int(name))[1:2] == [str(me)]
+    ]
     return found
 
 
@@ -230,18 +200,14 @@ def describe(pid: int) -> dict[str, Any]:
     return row
 
 
-def main() -> None:
-    control = socket.socket(fileno=int(sys.argv[1]))
+def keep(control_fd: int, first: int) -> None:
+    """Serve the host behind `control_fd`; `first` is the pid of the process that is started already."""
+    control = socket.socket(fileno=control_fd)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.setsid()
     keeper = Keeper(control)
-    keeper.known[FIRST] = 0
-    keeper.tell({"type": "spawned", "id": 0, "pid": FIRST, "problem": ""})
+    keeper.known[first] = 0
+    keeper.tell({"type": "spawned", "id": 0, "pid": first, "problem": ""})
     keeper.reap()
     keeper.serve()
-
-
-if __name__ == "__main__":
-    main()
-    os._exit(0)

@@ -104,6 +104,7 @@ class LaneLink:
                 if why == "timed_out":
                     self._signal(DUMP_SIGNAL)
                 self._signal(INTERRUPT_SIGNAL)
+                self._signal(signal.SIGCONT)
             case Force.TERMINATE:
                 self._signal(signal.SIGTERM)
                 self._signal(signal.SIGCONT)
@@ -118,7 +119,8 @@ class LaneLink:
     def stack(self) -> str:
         """What faulthandler wrote, at a crash or when asked."""
         size = os.fstat(self._crash).st_size
-        return os.pread(self._crash, min(size, 100_000), max(0, size - 100_000)).decode("utf-8", "replace")
+        text = os.pread(self._crash, min(size, 100_000), max(0, size - 100_000)).decode("utf-8", "replace")
+        return without_machinery(text)
 
     def clear_stack(self) -> None:
         os.ftruncate(self._crash, 0)
@@ -134,6 +136,25 @@ class LaneLink:
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1
+
+
+MACHINERY = ("/_pytest/", "/pluggy/", "/engine/inside/")
+
+
+def without_machinery(stack: str) -> str:
+    """A faulthandler dump without the frames of pytest and of ours below the test."""
+    kept, dropped = [], 0
+    for line in stack.splitlines():
+        if line.startswith("  File ") and any(part in line for part in MACHINERY):
+            dropped += 1
+            continue
+        if dropped and not line.startswith("  File "):
+            kept.append(f"  ({dropped} frames of pytest and of the runner)")
+            dropped = 0
+        kept.append(line)
+    if dropped:
+        kept.append(f"  ({dropped} frames of pytest and of the runner)")
+    return "\n".join(kept)
 
 
 def oom_kills() -> int:

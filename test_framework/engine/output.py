@@ -19,7 +19,9 @@ MOST_TAIL = 8 << 20
 class OutputLog:
     """Collects output; `show` is called with each masked chunk where the user wants to see it."""
 
-    def __init__(self, path: Path | None, redactor: Redactor, show: Callable[[bytes], None] | None = None) -> None:
+    def __init__(
+        self, path: Path | None, redactor: Redactor, show: Callable[[bytes], None] | None = None
+    ) -> None:
         self._path = path
         self._redactor = redactor
         self._show = show

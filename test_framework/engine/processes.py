@@ -1,7 +1,7 @@
-"""Starts the keeper, and through it the project's interpreters. No asyncio: this runs before anything heavy is imported.
+"""Starts the keeper, and through it the project's interpreters.
 
-Rules: arguments are lists, never a shell; the environment given to tests is the user's minus our own secrets; every
-descriptor is close-on-exec except those named.
+Rules: no asyncio, since this runs before anything heavy is imported; arguments are lists, never a shell; tests get
+the user's environment minus our own secrets; every descriptor is close-on-exec except those named.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ def inside_directory() -> Path:
 
 
 def test_environment(environ: Mapping[str, str], run: str, more: Mapping[str, str]) -> dict[str, str]:
-    """What tests inherit: everything of the user's, minus our secrets and another runner's lane, plus the run's cookie."""
-    kept = {key: value for key, value in environ.items() if key not in OUR_SECRETS and key not in LANE_VARIABLES}
+    """What tests inherit: the user's variables, minus our secrets and another runner's lane, plus the run's cookie."""
+    kept = {
+        key: value for key, value in environ.items() if key not in OUR_SECRETS and key not in LANE_VARIABLES
+    }
     return {**kept, "APEX_RUN_ID": run, "APEX_ATTEMPT": "1", **more}
 
 
@@ -63,7 +65,7 @@ class Keeper:
         """Start the keeper together with its first zygote; returns at once."""
         zygote, fds = self._ends(terminal)
         argv = [
-            sys.executable, "-I", "-S", str(Path(__file__).parent / "keeper.py"),
+            sys.executable, "-I", "-S", str(Path(__file__).parent / "keeper_start.py"),
             "7", str(self.directory), "terminal" if terminal else "pipe", *zygote_command(interpreter),
         ]  # fmt: skip
         # Through high numbers first, so that no dup2 hits a descriptor that is still to be copied.

@@ -7,52 +7,23 @@ spawned ones; a busy lane's pipe is read a few dozen times a second, a waiting l
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from test_framework.core.instructions import Force
-from test_framework.engine.executor import Collection, CollectReport, Listener, SessionEnd
+from test_framework.engine.executor import Collection, Listener, SessionEnd
+from test_framework.engine.gathering import Gathering, no_pytest
 from test_framework.engine.lane_link import LaneLink, ending, oom_kills
 from test_framework.engine.output import OutputLog
 from test_framework.engine.processes import Keeper, Zygote
-from test_framework.model.errors import UserError
-from test_framework.model.outcome import ExitCode
-from test_framework.model.plan import TestInfo
+from test_framework.engine.requests import LaneRequest
+from test_framework.engine.sweeps import Sweeps
 
 READ_EVERY_SECONDS = 0.025
 SESSION_END_SECONDS = 120.0
-
-
-@dataclass(slots=True)
-class LaneRequest:
-    """What every zygote and lane of a run is told."""
-
-    run: str
-    interpreter: str
-    pytest_args: tuple[str, ...]
-    isolation: str = "auto"
-    """auto | fork | spawn | inline"""
-    tune_gc: bool = True
-    lane_environment: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Gathering:
-    """What the zygote has told of its collection so far."""
-
-    rows: list[list[Any]] = field(default_factory=list)
-    marks: list[frozenset[str]] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    reports: list[CollectReport] = field(default_factory=list)
-    warnings: list[tuple[str, ...]] = field(default_factory=list)
-    deselected: int = 0
-    python: str = ""
-    pytest: str = ""
-    problem: str = ""
-    collecting: str = ""
 
 
 class PytestLanes:
@@ -63,7 +34,6 @@ class PytestLanes:
         self.zygote = zygote
         self.request = request
         self.output = output
-        self.on_collecting: Callable[[int], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._listener: Listener | None = None
         self._links: dict[int, LaneLink] = {}
@@ -71,35 +41,23 @@ class PytestLanes:
         self._generations: dict[int, int] = {}
         self._hungry: set[int] = set()
         self._lanes = 1
-        self._gathering = _Gathering()
+        self._gathering = Gathering()
         self._collected: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._session: asyncio.Future[int] = self._loop.create_future()
         self._summary: list[str] = []
-        self._swept: dict[int, asyncio.Future[None]] = {}
-        self._sweeps = 0
+        self._sweeps = Sweeps(keeper)
         self._isolation = "fork"
         self._digest = ""
         self._zygote_gone = False
         self._closed = False
-        self._send(zygote, self._session_request(quiet=False))
+        self._send(zygote, request.session(quiet=False))
         self._watch(zygote)
         self._loop.add_reader(keeper.control, self._keeper_said)
 
     # -- collection -------------------------------------------------------------------------------------------
 
-    def _session_request(self, quiet: bool) -> dict[str, Any]:
-        inline = self.request.isolation == "inline"
-        return {
-            "args": list(self.request.pytest_args),
-            "quiet": quiet,
-            "visible": inline,
-            "tune_gc": self.request.tune_gc,
-        }
-
     @staticmethod
     def _send(zygote: Zygote, message: Mapping[str, Any], fds: list[int] | None = None) -> None:
-        import json
-
         data = json.dumps(message).encode()
         try:
             if fds:
@@ -130,57 +88,15 @@ class PytestLanes:
 
     async def collect(self) -> Collection:
         told = await self._collected
-        gathering = self._gathering
         if told["type"] == "no_pytest":
-            raise UserError(
-                f"pytest cannot be used in {self.request.interpreter}: {told['message']}",
-                "install it there (python -m pip install pytest), or choose another interpreter with --python",
-                ExitCode.USAGE,
-            )
+            raise no_pytest(self.request.interpreter, told["message"])
         if told["type"] == "ended":
-            raise self._collection_ended(int(told["status"]), str(told.get("how", "")))
+            output = self.output.tail(6000).strip()
+            raise self._gathering.ended(int(told["status"]), str(told.get("how", "")), output)
         self._digest = told["digest"]
-        self._isolation, reason = self._choose_isolation(told["unsafe"])
-        return Collection(
-            tests=tuple(self._tests(gathering)),
-            reports=tuple(gathering.reports),
-            warnings=tuple(gathering.warnings),
-            deselected=gathering.deselected,
-            python_version=gathering.python,
-            pytest_version=gathering.pytest,
-            isolation=self._isolation,
-            isolation_reason=reason,
-            go_on_after_errors=told["go_on"],
-            maxfail=told["maxfail"],
-            collect_only=told["collect_only"],
-        )
-
-    @staticmethod
-    def _tests(gathering: _Gathering) -> list[TestInfo]:
-        files, marks = gathering.files, gathering.marks
-        return [
-            TestInfo(row[0], index, files[row[1]], row[2], row[3], marks[row[4]], row[5], row[6])
-            for index, row in enumerate(gathering.rows)
-        ]
-
-    def _choose_isolation(self, unsafe: str) -> tuple[str, str]:
-        asked = self.request.isolation
-        if asked in ("inline", "spawn"):
-            return asked, "asked for"
-        if asked == "fork":
-            return "fork", f"asked for, although {unsafe}" if unsafe else ""
-        return ("spawn", unsafe) if unsafe else ("fork", "")
-
-    def _collection_ended(self, status: int, how: str) -> UserError:
-        """pytest ended before its tests were known: a usage error, a broken conftest, a crash."""
-        text = self.output.tail(6000).strip()
-        where = f" while collecting {self._gathering.collecting}" if self._gathering.collecting else ""
-        if how:
-            what = f"the project's pytest was {how}{where}"
-            return UserError(what, text, ExitCode.INTERNAL_ERROR)
-        codes = {2: ExitCode.INTERRUPTED, 3: ExitCode.INTERNAL_ERROR, 5: ExitCode.NO_TESTS}
-        code = codes.get(status, ExitCode.USAGE)
-        return UserError(f"the project's pytest could not start{where} (exit status {status})", text, code)
+        collection = self._gathering.collection(told, self.request.isolation)
+        self._isolation = collection.isolation
+        return collection
 
     def _zygote_said(self, zygote: Zygote) -> None:
         try:
@@ -192,8 +108,6 @@ class PytestLanes:
         if not data:
             self._loop.remove_reader(zygote.control)
             return
-        import json
-
         message = json.loads(data)
         if zygote.number:
             self._spawned_said(zygote, message)
@@ -201,29 +115,11 @@ class PytestLanes:
             self._first_said(message, fds)
 
     def _first_said(self, message: dict[str, Any], fds: list[int]) -> None:
-        gathering = self._gathering
+        if self._gathering.take(message):
+            return
         match message["type"]:
-            case "items":
-                gathering.rows += message["rows"]
-                if self.on_collecting is not None:
-                    self.on_collecting(len(gathering.rows))
-            case "mark_sets":
-                gathering.marks += [frozenset(row) for row in message["rows"]]
-            case "files":
-                gathering.files += message["rows"]
-            case "collecting":
-                gathering.collecting = message["node"]
-            case "collect_report":
-                report = CollectReport(message["node"], message["outcome"], message["message"], message["detail"])
-                gathering.reports.append(report)
-            case "warning":
-                gathering.warnings.append(tuple(message["row"]))
-            case "deselected":
-                gathering.deselected += message["count"]
-            case "hello":
-                gathering.python, gathering.pytest = message["python"], message["pytest"]
             case "collected" | "no_pytest":
-                gathering.collecting = ""
+                self._gathering.collecting = ""
                 if not self._collected.done():
                     self._collected.set_result(message)
             case "forked":
@@ -264,7 +160,7 @@ class PytestLanes:
             }
             zygote = self.keeper.spawn(self.request.interpreter, environment)
             self._spawned[zygote.number] = (zygote, link)
-            self._send(zygote, self._session_request(quiet=True))
+            self._send(zygote, self.request.session(quiet=True))
             self._watch(zygote)
         self._read_soon(link, 0.0)
 
@@ -367,7 +263,7 @@ class PytestLanes:
         pid = link.pid
         link.close()
         if pid and self._isolation != "inline":
-            self._sweep(session=pid)
+            self._sweeps.ask(session=pid)
         if self._listener is not None:
             self._listener.lane_ended(link.lane, reason, stack, oom and "memory" in reason)
             self._listener.batch_over()
@@ -386,12 +282,7 @@ class PytestLanes:
             case "exited":
                 self._process_exited(message)
             case "swept":
-                for row in message["killed"]:
-                    if self._listener is not None:
-                        self._listener.left_behind(row["argv"], row["pid"], row["test"])
-                future = self._swept.pop(message["id"], None)
-                if future is not None and not future.done():
-                    future.set_result(None)
+                self._sweeps.swept(message, self._listener)
 
     def _process_spawned(self, message: dict[str, Any]) -> None:
         entry = self._spawned.get(message["id"])
@@ -401,8 +292,6 @@ class PytestLanes:
             except ProcessLookupError:
                 pidfd = -1
             self._has_process(entry[1], message["pid"], pidfd)
-        elif message["id"] == 0 and self.request.isolation == "inline":
-            self._first_pid = message["pid"]
 
     def _process_exited(self, message: dict[str, Any]) -> None:
         entry = self._spawned.pop(message["id"], None)
@@ -422,8 +311,6 @@ class PytestLanes:
                 break
             if not data:
                 break
-            import json
-
             self._first_said(json.loads(data), fds)
         self._read_output(self.zygote)
         status = message["status"]
@@ -455,16 +342,6 @@ class PytestLanes:
         if not self._session.done():
             self._session.set_result(-1)
 
-    def _sweep(self, *, session: int = 0, everything: bool = False) -> asyncio.Future[None]:
-        self._sweeps += 1
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._swept[self._sweeps] = future
-        try:
-            self.keeper.ask({"op": "sweep", "id": self._sweeps, "session": session, "everything": everything})
-        except OSError:
-            future.set_result(None)
-        return future
-
     # -- the end ----------------------------------------------------------------------------------------------
 
     async def end_session(self, failed: int) -> SessionEnd:
@@ -472,7 +349,9 @@ class PytestLanes:
         try:
             status = await asyncio.wait_for(asyncio.shield(self._session), SESSION_END_SECONDS)
         except TimeoutError:
-            return SessionEnd(-1, f"the project's pytest session did not end within {SESSION_END_SECONDS:.0f} s")
+            return SessionEnd(
+                -1, f"the project's pytest session did not end within {SESSION_END_SECONDS:.0f} s"
+            )
         return SessionEnd(status, "".join(self._summary))
 
     async def close(self) -> None:
@@ -483,7 +362,7 @@ class PytestLanes:
             self._loop.remove_reader(link.results)
             link.close()
         self._links.clear()
-        swept = self._sweep(everything=True)
+        swept = self._sweeps.ask(everything=True)
         await asyncio.wait([swept], timeout=10.0)
         self._loop.remove_reader(self.keeper.control)
         for zygote, _ in list(self._spawned.values()):

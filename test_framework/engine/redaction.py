@@ -58,7 +58,12 @@ class Redactor:
 def forms(secret: str) -> set[str]:
     """The ways a secret may be written down."""
     raw = secret.encode("utf-8", "surrogateescape")
-    found = {secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")}
+    found = {
+        secret,
+        json.dumps(secret)[1:-1],
+        quote(secret, safe="", errors="replace"),
+        quote_plus(secret, errors="replace"),
+    }
     for shift in range(3):
         for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
             text = alphabet(b"\0" * shift + raw).decode().rstrip("=")

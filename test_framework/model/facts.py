@@ -257,11 +257,25 @@ class RunFinished:
 
 
 Fact: TypeAlias = (
-    RunStarted | RunPlanned | CollectionFailed
-    | LayerStarted | LayerFinished | CategoryStarted | CategoryFinished
-    | WorkerStarted | WorkerLost
-    | TestStarted | TestFinished | SubtestFinished | TestOwed | WarningRecorded
-    | CancelRequested | AlertRaised | SinkFailed | PluginReported | RunFinished
+    RunStarted
+    | RunPlanned
+    | CollectionFailed
+    | LayerStarted
+    | LayerFinished
+    | CategoryStarted
+    | CategoryFinished
+    | WorkerStarted
+    | WorkerLost
+    | TestStarted
+    | TestFinished
+    | SubtestFinished
+    | TestOwed
+    | WarningRecorded
+    | CancelRequested
+    | AlertRaised
+    | SinkFailed
+    | PluginReported
+    | RunFinished
 )
 
 

@@ -1,7 +1,7 @@
 """What a run is going to do: tests with their places, and the limits that hold.
 
-Rules: all seconds are durations (deadlines begin with their scope); every collected test stands in exactly one
-chain of the plan or is owed with a reason. Test ids are pytest node ids, made unique.
+Rules: all seconds are durations (deadlines begin with their scope); every collected test stands in exactly
+one chain of the plan or is owed with a reason. Test ids are pytest node ids, made unique.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class TestInfo:
     """tests of one chain run in pytest's order, on one lane unless the chain is cut"""
     marks: frozenset[str] = frozenset()
     linked: bool = False
-    """must follow directly on the chain's test before it (they share a class- or module-scoped fixture or a group)"""
+    """must follow directly on the chain's test before it (they share a class- or module-scoped fixture or a
+    group)
+    """
     exclusive: bool = False
     """runs while nothing else runs (serial)"""
 

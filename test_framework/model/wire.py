@@ -1,8 +1,9 @@
 """Facts as JSON objects, one a line: the same bytes in the run's file, on stdout and on a socket.
 
-Rules: the envelope is `v, seq, ts, elapsed, run, type`, then the fact's own fields, then `crc` (CRC-32 of all the
-bytes before `,"crc"`, eight hex digits) as the last member. Fields that hold their default are left out. Unknown
-fields are ignored when reading, so that an older reader can follow a newer run of the same wire version.
+Rules: the envelope is `v, seq, ts, elapsed, run, type`, then the fact's own fields, then `crc` (CRC-32 of all
+the bytes before `,"crc"`, eight hex digits) as the last member. Fields that hold their default are left out.
+Unknown fields are ignored when reading, so that an older reader can follow a newer run of the same wire
+version.
 """
 
 from __future__ import annotations
@@ -70,7 +71,14 @@ def decode(line: bytes) -> Stamped:
         raise WireError("line without checksum")
     if b"%08x" % zlib.crc32(head) != tail[:8]:
         raise WireError("checksum does not match")
-    body: dict[str, Any] = json.loads(head + b"}")
+    try:
+        body: dict[str, Any] = json.loads(head + b"}")
+        return _stamped(body, line)
+    except (ValueError, TypeError, KeyError) as problem:
+        raise WireError(f"not a fact: {problem}") from problem
+
+
+def _stamped(body: dict[str, Any], line: bytes) -> Stamped:
     if body.pop("v", None) != VERSION:
         raise WireError("unknown wire version")
     kind = TYPES.get(body.pop("type", ""))

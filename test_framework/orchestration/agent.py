@@ -21,9 +21,8 @@ class OrchestrationAgentInterface(ABC):
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do the agent's work. Shapes of request and answer are the agent's own, plain values only."""
 
-    async def shutdown(self) -> None:
+    async def shutdown(self) -> None:  # noqa: B027 - letting go of nothing is right for most agents
         """Let go of everything; may be called twice and without `initialize`."""
-        return None
 
     def get_health_status(self) -> dict[str, Any]:
         """At least {"agent": name, "healthy": bool}."""

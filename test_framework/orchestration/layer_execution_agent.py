@@ -20,7 +20,9 @@ from test_framework.orchestration.test_orchestrator_agent import ERRORS_REASON, 
 class LayerExecutionAgent(OrchestrationAgentInterface):
     """Runs the layers of one programme."""
 
-    def __init__(self, executor: Executor, journal: Journal, on_tick: Callable[[], None], environment: str) -> None:
+    def __init__(
+        self, executor: Executor, journal: Journal, on_tick: Callable[[], None], environment: str
+    ) -> None:
         self.executor = executor
         self.journal = journal
         self._on_tick = on_tick
@@ -29,6 +31,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
 
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
         """{} -> how many tests were executed and are owed so far."""
+        del request
         state = self.journal.state
         return {"executed": state.executed, "owed": len(state.owed), "failed": state.bad}
 
@@ -54,12 +57,16 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         return True
 
     def _owe_everything(self, programme: Programme) -> None:
-        self.journal.record(f.CancelRequested(reason="collection_errors", scope="run", message=programme.blocked))
+        self.journal.record(
+            f.CancelRequested(reason="collection_errors", scope="run", message=programme.blocked)
+        )
         for layer in programme.planned.plan.layers:
             for category in layer.categories:
                 for chain in category.chains:
                     for test in chain.tests:
                         self.journal.record(
-                            f.TestOwed(test=test, category=category.name, layer=layer.id, reason=ERRORS_REASON)
+                            f.TestOwed(
+                                test=test, category=category.name, layer=layer.id, reason=ERRORS_REASON
+                            )
                         )
         self.journal.flush()

@@ -25,8 +25,9 @@ from test_framework.engine.executor import Collection
 from test_framework.engine.journal import Journal
 from test_framework.engine.output import OutputLog
 from test_framework.engine.processes import Keeper, Zygote
-from test_framework.engine.pytest_lanes import LaneRequest, PytestLanes
+from test_framework.engine.pytest_lanes import PytestLanes
 from test_framework.engine.redaction import Redactor
+from test_framework.engine.requests import LaneRequest
 from test_framework.model import facts as f
 from test_framework.model.errors import UserError
 from test_framework.model.facts import Stamped
@@ -94,7 +95,11 @@ class MasterOrchestrationController:
         output = self._output()
         config = self.config
         request = LaneRequest(
-            self.run_id, config.interpreter, config.pytest_args, isolation=config.isolation, tune_gc=config.tune_gc
+            self.run_id,
+            config.interpreter,
+            config.pytest_args,
+            isolation=config.isolation,
+            tune_gc=config.tune_gc,
         )
         executor = PytestLanes(self._keeper, self._zygote, request, output)
         synchroniser = asyncio.create_task(_synchronise(journal))
@@ -297,11 +302,17 @@ class MasterOrchestrationController:
         if self._directory is None:
             return
         base = self._directory.path.parent.parent
-        outcomes = {test: outcome.value for test, outcome in journal.state.final.items() if outcome not in UNPROVEN}
+        outcomes = {
+            test: outcome.value for test, outcome in journal.state.final.items() if outcome not in UNPROVEN
+        }
         if not outcomes:
             return
         record = LastRun.load(base)
-        record.merge({test: self._seconds[test] for test in outcomes}, outcomes, frozenset(outcome.value for outcome in BAD))
+        record.merge(
+            {test: self._seconds[test] for test in outcomes},
+            outcomes,
+            frozenset(outcome.value for outcome in BAD),
+        )
         try:
             record.save(base)
             prune(base / "runs")

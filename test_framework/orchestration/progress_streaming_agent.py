@@ -39,7 +39,9 @@ class ProgressStreamingAgent(OrchestrationAgentInterface):
         if junit_path is not None or report_directory is not None:
             from test_framework.sinks.junit import JunitFile
 
-            place = Path(junit_path) if junit_path is not None else Path(report_directory or ".") / "junit.xml"
+            place = (
+                Path(junit_path) if junit_path is not None else Path(report_directory or ".") / "junit.xml"
+            )
             sinks.append(JunitFile(place.absolute()))
         if progress_mode == "json":
             from test_framework.sinks.jsonl import JsonLines
@@ -55,6 +57,7 @@ class ProgressStreamingAgent(OrchestrationAgentInterface):
 
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
         """{} -> the names of the run's sinks."""
+        del request
         return {"sinks": [sink.name for sink in self._sinks]}
 
     def handle(self, stamped: Stamped, state: RunState) -> None:

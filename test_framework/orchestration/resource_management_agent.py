@@ -16,6 +16,7 @@ class ResourceManagementAgent(OrchestrationAgentInterface):
 
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
         """{} -> {"cpus": usable CPUs, "memory_available_bytes": free memory, "services": names of running services}."""
+        del request
         return self.resources()
 
     def resources(self) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
 
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
         """{} -> the chosen layers or categories by name."""
+        del request
         chosen = choose(self.wish, self.settings)
         return {"layers": list(chosen.layers), "categories": list(chosen.categories)}
 
@@ -53,7 +54,7 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
             f.WarningRecorded(category=row[0], message=row[1], when=row[2], test=row[3], location=row[4])
             for row in collection.warnings
         ]
-        blocking = self._collection_reports(collection, classifier, planned, facts)
+        blocking = self._collection_reports(collection, classifier, facts)
         runs = sum(
             len(chain.tests)
             for layer in planned.plan.layers
@@ -84,9 +85,7 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
             blocked = f"{blocking} error{'s' if blocking > 1 else ''} while collecting"
         return Programme(planned, tuple(facts), blocked)
 
-    def _collection_reports(
-        self, collection: Collection, classifier: Classifier, planned: Planned, facts: list[f.Fact]
-    ) -> int:
+    def _collection_reports(self, collection: Collection, classifier: Classifier, facts: list[f.Fact]) -> int:
         """Facts of what could not be collected; returns how many of them concern what was to run."""
         chosen = choose(self.wish, self.settings)
         layered = {place.name for name in chosen.layers for place in self.settings.layers[name].categories}
@@ -98,17 +97,18 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
             concerns = self.wish.explicit_paths or category in running
             message = report.message
             if report.outcome == "failed" and not concerns:
-                facts.append(
-                    f.AlertRaised(
-                        kind="collection",
-                        message=f"{report.node} cannot be collected ({message}); its category {category} is not part of this run",
-                    )
-                )
+                other = f"its category {category} is not part of this run"
+                text = f"{report.node} cannot be collected ({message}); {other}"
+                facts.append(f.AlertRaised(kind="collection", message=text))
                 continue
             outcome = "error" if report.outcome == "failed" else report.outcome
             facts.append(
                 f.CollectionFailed(
-                    location=report.node, category=category, message=message, detail=report.detail, outcome=outcome
+                    location=report.node,
+                    category=category,
+                    message=message,
+                    detail=report.detail,
+                    outcome=outcome,
                 )
             )
             blocking += outcome == "error"

@@ -41,8 +41,10 @@ def failure(fact: f.TestFinished, look: Look) -> list[Line]:
         title += f" at {fact.phase}"
     if fact.attempt > 1:
         title += f" (attempt {fact.attempt})"
-    block = [rule(title, "_", look, "bad"), *traceback(fact.detail or fact.message)]
-    if fact.location and fact.location not in fact.detail:
+    block = [rule(title, "_", look, "bad"), *traceback(fact.detail)]
+    if fact.message and fact.message not in fact.detail:
+        block.append(plain(one_line(fact.message), "bad"))
+    if fact.location and fact.location.rpartition(":")[0] not in fact.detail:
         block.append(plain(f"at {one_line(fact.location)}", "dim"))
     for name, text in fact.sections:
         if text:
@@ -102,3 +104,7 @@ def flaky(fact: f.TestFinished) -> Line:
 
 def lost(fact: f.TestFinished) -> Line:
     return (("warn", "LOST"), ("", f" {one_line(fact.test)} - {one_line(fact.message)}"))
+
+
+def broken_sink(sink: str, message: str) -> Line:
+    return (("warn", "warning: "), ("", f"output '{one_line(sink)}' was given up: {one_line(message)}"))

@@ -86,13 +86,16 @@ class Console:
             case f.RunPlanned():
                 self._tell([*painter.collected(state), *([EMPTY] if self._screen else [])], state)
             case f.CollectionFailed():
-                self._tell(blocks.collection(fact, self._look), state)
+                if fact.outcome != "skipped" or self._look.verbose:
+                    self._tell(blocks.collection(fact, self._look), state)
             case f.LayerStarted():
                 self._said[fact.layer] = _Said(stamped.elapsed)
             case f.LayerFinished():
                 self._layer_finished(fact, state)
             case f.CancelRequested():
                 self._cancelled(fact, state)
+            case f.SinkFailed():
+                self._tell([blocks.broken_sink(fact.sink, fact.message)], state)
             case _:
                 return
 

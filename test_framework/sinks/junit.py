@@ -71,7 +71,7 @@ class JunitFile:
             self._write(fact)
             return
         if fact.attempt > 1:
-            if test not in self._later and (bad is None or bad[0].attempt > 1):
+            if test not in self._later and bad is None:
                 self._superseded.append(f'{xml.identity(test)} file="'.encode())
             self._later[test] = fact
         if fact.outcome in BAD:
@@ -95,15 +95,21 @@ class JunitFile:
             yield xml.element(xml.opening(test, 0.0), [xml.skipped(f"owed: {reason}", kind="apex.owed")])
         for broken in state.collection_failures:
             begin = f'{xml.identity(broken.location)} time="0.000"'
-            yield xml.element(begin, [xml.error("", "collection failure", broken.detail or broken.message)])
+            text = broken.detail or broken.message
+            if broken.outcome == "skipped":
+                yield xml.element(begin, [xml.skipped("collection skipped", text)])
+            else:
+                yield xml.element(begin, [xml.error("", "collection failure", text)])
 
     def _head(self, state: RunState) -> bytes:
         tally = state.outcomes
-        errors = sum(tally[each] for each in xml.ERRORS) + len(state.collection_failures)
+        skipped_files = sum(each.outcome == "skipped" for each in state.collection_failures)
+        broken_files = len(state.collection_failures) - skipped_files
+        errors = sum(tally[each] for each in xml.ERRORS) + broken_files
         owed = len(_owed(state))
         decided = len(state.final) - sum(tally[each] for each in UNPROVEN)
         tests = decided + owed + len(state.collection_failures)
-        skipped = tally[Outcome.SKIPPED] + tally[Outcome.XFAILED] + owed
+        skipped = tally[Outcome.SKIPPED] + tally[Outcome.XFAILED] + owed + skipped_files
         seconds = state.finished.seconds if state.finished else state.elapsed
         return (
             '<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="pytest tests">'

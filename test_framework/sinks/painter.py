@@ -128,7 +128,7 @@ def layer_ended(layer: Progress) -> Line:
     if layer.owed:
         spans += [("", ", "), ("warn", f"{layer.owed} owed")]
     spans.append(("", f" in {duration(layer.seconds)}"))
-    if layer.reason:
+    if layer.reason and layer.reason != f"{layer.bad} failed":
         spans.append(("dim", f" - {one_line(layer.reason)}"))
     return tuple(spans)
 
@@ -144,6 +144,8 @@ def region(state: RunState, now: float, look: Look) -> list[Line]:
     foot = _slow_rows(state, now, look)
     if state.stop is not None:
         foot.append(_stopping(state))
+    elif layers and not any(layer.status in ("running", "waiting") for layer in layers):
+        foot.append(plain(f" waiting for the project's pytest session to end, {clock(now)}", "dim"))
     table = _layer_rows(layers, now, look)
     room = max(look.height - 2 - len(foot), 1)
     if len(table) > room:

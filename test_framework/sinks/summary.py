@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from test_framework.core.run_state import Progress, RunState
 from test_framework.model import facts as f
 from test_framework.model.outcome import BAD, ExitCode, Outcome, Verdict
-from test_framework.sinks.blocks import WORDS, subtest_word
+from test_framework.sinks.blocks import WORDS, broken_sink, subtest_word
 from test_framework.sinks.human import count, duration, fit_start, lines, one_line
 from test_framework.sinks.ink import EMPTY, Line, Look, Span, plain, rule, width_of
 from test_framework.sinks.painter import status_style, status_words
@@ -107,7 +107,7 @@ def _sources(group: list[f.WarningRecorded]) -> list[str]:
 
 def short_list(state: RunState, look: Look) -> list[Line]:
     """pytest's short test summary: one line for each failure, then for what is worth a look."""
-    rows = [_row("ERROR", each.location, each.message, "bad", look) for each in state.collection_failures]
+    rows = [_row("ERROR", each.location, each.message, "bad", look) for each in broken_files(state)]
     rows += [
         _row(subtest_word(part), part.test, part.message, "bad", look)
         for part in state.subtests
@@ -128,6 +128,11 @@ def short_list(state: RunState, look: Look) -> list[Line]:
     if state.outcomes[Outcome.XPASSED]:
         rows += _listed("XPASS", _tests_with(state, Outcome.XPASSED), look, {})
     return [rule("short test summary info", "=", look, "title"), *rows] if rows else []
+
+
+def broken_files(state: RunState) -> list[f.CollectionFailed]:
+    """Files that could not be collected; a module that skips itself is none of them."""
+    return [each for each in state.collection_failures if each.outcome != "skipped"]
 
 
 def _tests_with(state: RunState, outcome: Outcome) -> list[str]:
@@ -160,10 +165,7 @@ def alerts(state: RunState) -> list[Line]:
     for alert in state.alerts:
         block.append((("bad" if alert.fails_run else "warn", "alert: "), ("", one_line(alert.message))))
         block += [plain(f"  {line}", "dim") for line in lines(alert.detail)]
-    for sink, message in state.broken_sinks.items():
-        block.append(
-            (("warn", "warning: "), ("", f"output '{one_line(sink)}' was given up: {one_line(message)}"))
-        )
+    block += [broken_sink(sink, message) for sink, message in state.broken_sinks.items()]
     return block
 
 
@@ -186,9 +188,9 @@ def owed(state: RunState, categories: Mapping[str, str], look: Look) -> list[Lin
 
 
 def layers(state: RunState, look: Look) -> list[Line]:
-    """How each layer ended; silent about a single layer that simply passed."""
+    """How each layer ended; silent about a single layer that came to its end: the verdict says it all."""
     rows = list(state.layers.values())
-    if len(rows) <= 1 and all(row.status == "passed" and not row.reason for row in rows):
+    if not rows or (len(rows) == 1 and rows[0].status in ("passed", "failed")):
         return []
     named = max(len(one_line(row.name)) for row in rows)
     return [rule("layers", "=", look, "title"), *(_layer_row(row, named) for row in rows)]
@@ -206,7 +208,7 @@ def _layer_row(row: Progress, named: int) -> Line:
         spans.append(("warn", f", {row.owed} owed"))
     if row.seconds:
         spans.append(("", f" in {duration(row.seconds)}"))
-    if row.reason:
+    if row.reason and row.reason != f"{row.bad} failed":
         spans.append(("dim", f" - {one_line(row.reason)}"))
     return tuple(spans)
 
@@ -226,8 +228,11 @@ def counts(state: RunState) -> str:
     parts += [
         f"{tally[each]} {one if tally[each] == 1 else many}" for each, one, many in _COUNTED if tally[each]
     ]
-    if state.collection_failures:
-        parts.append(count(len(state.collection_failures), "collection error"))
+    broken = len(broken_files(state))
+    if broken:
+        parts.append(count(broken, "collection error"))
+    if len(state.collection_failures) > broken:
+        parts.append(count(len(state.collection_failures) - broken, "file") + " skipped")
     if state.flaky:
         parts.append(f"{len(state.flaky)} flaky")
     if state.proven:

@@ -1,8 +1,8 @@
 """The corpus: small projects, each with a model of what must come out, run through the real command.
 
-`expected*.json` of a project (format: tests/corpus/README.md) is written by hand where pytest alone would die,
-and is exactly pytest's result where it survives: a second test compares it with plain pytest. A fault test
-proves that its fault happened: the model names what the message, stack or log must show.
+`expected*.json` of a project (format: tests/corpus/README.md) is written by hand where pytest alone would
+die, and is exactly pytest's result where it survives: a second test compares it with plain pytest. A fault
+test proves that its fault happened: the model names what the message, stack or log must show.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Any
 import pytest
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
+BARE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""plug-ins of whoever runs these tests stay out (tests/integration/test_plugin_matrix.py has plug-ins)"""
 OUR_FILES = {".apex", ".pytest_cache", "__pycache__", "logs"}
 
 
@@ -72,7 +74,12 @@ def copy(tmp_path: Path) -> Callable[[Case], Path]:
 
 
 def run_case(case: Case, project: Path, apex: Callable[..., Any]) -> Any:
-    return apex(project, args=case.model.get("args", []), pytest_args=case.model.get("pytest_args", ["."]))
+    return apex(
+        project,
+        args=case.model.get("args", []),
+        pytest_args=case.model.get("pytest_args", ["."]),
+        environment=BARE,
+    )
 
 
 def check_account(run: Any) -> None:
@@ -164,7 +171,9 @@ def test_project_comes_out_as_its_model_says(case: Case, copy: Any, apex: Any) -
 
 @pytest.mark.parametrize("case", parameters(SURVIVED_BY_PYTEST))
 def test_model_is_what_plain_pytest_says(case: Case, copy: Any, plain: Any) -> None:
-    answer = plain(copy(case), case.model.get("plain_args", case.model.get("pytest_args", ["."])))
+    answer = plain(
+        copy(case), case.model.get("plain_args", case.model.get("pytest_args", ["."])), environment=BARE
+    )
     assert answer.exit_code in case.exit_codes, answer.output[-3000:]
     model = case.model
     actual = Counter(
@@ -248,7 +257,7 @@ def test_serial_tests_overlap_with_nothing(copy: Any, apex: Any) -> None:
 def test_free_tests_do_overlap_on_two_lanes(copy: Any, apex: Any) -> None:
     case = case_named("serial_marks")
     project = copy(case)
-    apex(project, args=["-n", "2"])
+    apex(project, args=["-n", "2"], environment=BARE)
     spans = [
         tuple(map(float, line.rsplit(" ", 2)[1:]))
         for line in (project / "overlap-log.txt").read_text().splitlines()
@@ -269,7 +278,7 @@ def test_lane_has_no_controlling_terminal_under_a_terminal(copy: Any, apex: Any)
     )
     ours, theirs = os.openpty()
     try:
-        run = apex(copy(case), launcher=[sys.executable, "-c", code], stdin=theirs)
+        run = apex(copy(case), launcher=[sys.executable, "-c", code], stdin=theirs, environment=BARE)
     finally:
         os.close(ours)
         os.close(theirs)

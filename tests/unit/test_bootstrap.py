@@ -15,7 +15,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +25,12 @@ import pytest
 
 from test_framework import bootstrap
 
+pytestmark = pytest.mark.integration  # real environments are made: too slow for the fast layer
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENTRIES = ("unified_test_runner.py", "scripts/unified_test_runner.py")
 ANNOUNCEMENT = "apex: setting up"
+WAITING = "apex: another start is setting up; waiting for it\n"
 
 COMMAND = """
 def main():
@@ -66,6 +71,7 @@ class Clone:
 
     root: Path
     home: Path
+    begun: list[subprocess.Popen[str]]
 
     @property
     def venv(self) -> Path:
@@ -73,7 +79,7 @@ class Clone:
 
     def begin(self, *arguments: str, entry: str = ENTRIES[0], **variables: str) -> subprocess.Popen[str]:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "PIP_CONFIG_FILE": os.devnull}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [PYTHON_WITH_PIP or sys.executable, str(self.root / entry), *arguments],
             cwd=self.home,
             env={**environment, **variables},
@@ -82,6 +88,8 @@ class Clone:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.begun.append(process)
+        return process
 
     def start(
         self, *arguments: str, entry: str = ENTRIES[0], **variables: str
@@ -100,6 +108,12 @@ def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
+def first_words(process: subprocess.Popen[str]) -> str:
+    """As much of its stderr as WAITING is long; an announcement is longer, so this never waits in vain."""
+    assert process.stderr is not None
+    return process.stderr.read(len(WAITING))
+
+
 def prefix_of(run: subprocess.CompletedProcess[str]) -> Path:
     assert run.returncode == 0, run.stderr
     return Path(json.loads(run.stdout)["prefix"])
@@ -114,7 +128,7 @@ def write_lock(root: Path, *, digest: str | None = None) -> None:
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Clone:
+def clone(tmp_path: Path) -> Iterator[Clone]:
     root = tmp_path / "a clone"
     (root / "scripts").mkdir(parents=True)
     for entry in ENTRIES:
@@ -135,11 +149,14 @@ def clone(tmp_path: Path) -> Clone:
     write_lock(root)
     home = tmp_path / "home"
     home.mkdir()
-    made = Clone(root, home)
+    made = Clone(root, home, [])
     made.amend('\nNEEDED = ("apex_probe",)\n')
     if PYTHON_WITH_PIP:
         made.amend(REFUSING_FINDER.format(names=("ensurepip",)))
-    return made
+    yield made
+    for process in made.begun:
+        with process:  # waits, and closes its pipes
+            process.kill()
 
 
 def foreign_venv(clone: Clone) -> Path:
@@ -173,8 +190,7 @@ def test_two_starts_at_once_set_up_once(clone: Clone) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         both = [clone.begin(), clone.begin()]
         for process in both:  # both have found nothing to use, and wait
-            assert process.stderr is not None
-            assert process.stderr.readline() == "apex: another start is setting up; waiting for it\n"
+            assert first_words(process) == WAITING
     runs = [ended(process) for process in both]
     assert [prefix_of(run) for run in runs] == [clone.venv, clone.venv]
     assert sorted(run.stderr.count(ANNOUNCEMENT) for run in runs) == [0, 1]
@@ -241,38 +257,61 @@ def test_an_environment_that_lost_a_package_is_made_afresh_from_within(clone: Cl
     assert run.stderr.count(ANNOUNCEMENT) == 1
 
 
-def begin_and_wait_for_announcement(clone: Clone) -> subprocess.Popen[str]:
+@dataclass
+class StuckInstallation:
+    """A set-up whose pip waits in the middle: the wheel is a named pipe, and pip reads it until `release`."""
+
+    process: subprocess.Popen[str]
+    wheel: Path
+    content: bytes
+    pipe: int
+
+    def release(self) -> None:
+        """Put the wheel back; a pip that still reads the pipe comes to its end and finds it wrong."""
+        self.wheel.unlink()
+        self.wheel.write_bytes(self.content)
+        os.close(self.pipe)
+
+
+def begin_and_wait_for_pip(clone: Clone) -> StuckInstallation:
+    wheel = next((clone.root / "wheels").iterdir())
+    content = wheel.read_bytes()
+    wheel.unlink()
+    os.mkfifo(wheel)
     process = clone.begin()
-    assert process.stderr is not None
-    said = ""
-    while not said.endswith(" ..."):
-        character = process.stderr.read(1)
-        assert character, said
-        said += character
-    assert said.startswith(ANNOUNCEMENT)
-    return process
+    opened: list[int] = []
+    opener = threading.Thread(target=lambda: opened.append(os.open(wheel, os.O_WRONLY)), daemon=True)
+    opener.start()
+    opener.join(60)  # ends as soon as pip opens the other end
+    assert opened, "pip never read the wheel"
+    return StuckInstallation(process, wheel, content, opened[0])
 
 
-def test_after_a_killed_set_up_the_next_start_begins_afresh(clone: Clone) -> None:
-    killed = begin_and_wait_for_announcement(clone)
-    killed.kill()
-    assert killed.wait(timeout=60) == -signal.SIGKILL
-    run = clone.start()
-    for stream in (killed.stdout, killed.stderr):
-        assert stream is not None
-        stream.close()
+def test_a_killed_set_up_is_not_believed_and_its_pip_is_waited_for(clone: Clone) -> None:
+    stuck = begin_and_wait_for_pip(clone)
+    stuck.process.kill()
+    assert stuck.process.wait(timeout=60) == -signal.SIGKILL
+    assert (clone.venv / bootstrap.STAMP).read_bytes() == bootstrap.UNFINISHED
+
+    following = clone.begin()
+    assert first_words(following) == WAITING
+    stuck.release()
+    run = ended(following)
     assert prefix_of(run) == clone.venv
-    assert run.stderr.count(ANNOUNCEMENT) == 1
+    assert run.stderr.startswith(ANNOUNCEMENT)
 
 
 def test_an_interrupted_set_up_says_so_and_leaves_nothing_half_made(clone: Clone) -> None:
-    process = begin_and_wait_for_announcement(clone)
-    process.send_signal(signal.SIGINT)
-    run = ended(process)
+    stuck = begin_and_wait_for_pip(clone)
+    stuck.process.send_signal(signal.SIGINT)
+    run = ended(stuck.process)
+    stuck.release()
     assert run.returncode == 2
     assert "apex: set-up interrupted" in run.stderr
     assert "Traceback" not in run.stderr
     assert not clone.venv.exists()
+    with (clone.root / ".apex" / "setup.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # no child is left that holds it
 
 
 def test_a_failing_pip_is_quoted_and_leaves_nothing_behind(clone: Clone) -> None:

@@ -26,6 +26,7 @@ class TestInterrupted(BaseException):
     """Raised inside a running test when its time is up or the run is cancelled."""
 
     __test__ = False
+    __module__ = "apex"
 
 
 class _Pause(pytest.Item):
@@ -230,6 +231,7 @@ class Lane:
 
     def _on_interrupt(self, _signal, _frame):
         """Raise in the test that the controller means; a signal that comes late finds another test and does nothing."""
+        __tracebackhide__ = True
         fold = self.fold
         if fold is None or self.interrupting is not None:
             return
@@ -257,7 +259,7 @@ class Lane:
         if fold.subtests or fold.subtests_passed or is_subtest:
             self.config.hook.pytest_report_teststatus(report=report, config=self.config)
         fold.add(report, is_subtest)
-        if self.echo is not None:
+        if self.echo is not None and self.interrupting is None:
             self.echo.report(report)
 
     @pytest.hookimpl(trylast=True)

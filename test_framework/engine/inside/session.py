@@ -75,6 +75,12 @@ class Zygote:
 
     # -- collection -------------------------------------------------------------------------------------------
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_make_collect_report(self, collector):
+        """Say which file is being read, so that a crash in it can be blamed on it."""
+        if self.lane is None and isinstance(collector, pytest.File):
+            self.control.send({"type": "collecting", "node": str(collector.nodeid)})
+
     def pytest_collectreport(self, report):
         if self.lane is None and report.outcome in ("failed", "skipped"):
             from .reporter import cap, describe

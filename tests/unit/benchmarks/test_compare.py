@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks.compare import Contender, alternate, time_commands
+from benchmarks.suites import REPOSITORY
+from benchmarks.turn import take_turn
 
 ECHO = "import sys; open(sys.argv[1], 'a').write(sys.argv[2])"
 
@@ -56,3 +59,20 @@ def test_commands_of_one_contender_run_at_the_same_time(tmp_path: Path) -> None:
         log=tmp_path / "both.txt",
     )
     assert time_commands(both)[1] == [0, 0]
+
+
+def test_a_second_measurement_in_the_same_place_waits_for_its_turn(tmp_path: Path) -> None:
+    """The other process says that it waits, and gets its turn only when ours is over."""
+    script = (
+        "import sys; from pathlib import Path; from benchmarks.turn import take_turn\n"
+        "with take_turn(Path(sys.argv[1]), lambda text: print(text, flush=True)): print('my turn')"
+    )
+    with take_turn(tmp_path, lambda _text: None):
+        other = subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+        )
+        assert other.stdout is not None
+        assert other.stdout.readline().startswith("waiting:")
+        assert other.poll() is None
+    with other:
+        assert other.stdout.read() == "my turn\n"

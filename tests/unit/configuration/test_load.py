@@ -114,6 +114,7 @@ def test_the_override_sample_changes_the_shipped_layer_in_its_environment_only(w
     assert staging.layers["fast_feedback"].llm.timeout_seconds == 30
     assert staging.layers["fast_feedback"].min_pass_rate == 0.98
     assert not staging.layers["fast_feedback"].limits.project_written
+    assert not staging.layers["fast_feedback"].project_written
 
 
 def test_a_category_first_named_in_a_layer_is_thereby_defined(write) -> None:

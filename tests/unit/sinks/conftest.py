@@ -117,7 +117,7 @@ def new_story() -> type[Story]:
 
 
 class Terminal:
-    """Rows of a terminal of endless height, fed with bytes; knows what the console may send and nothing else."""
+    """Rows of a terminal of endless height, fed with bytes; knows what the console may send, no more."""
 
     _TOKEN = re.compile(r"\x1b\[\?2026[hl]|\x1b\[(\d+)A|\x1b\[([JK])|\x1b\[[0-9;]*m|\r|\n|[^\x1b\r\n]|\x1b")
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from test_framework.model import facts as f
 from test_framework.model.outcome import Outcome
 from test_framework.sinks.console import Console, open_console, terminal_size
-from test_framework.sinks.ink import Look, wants_colour
+from test_framework.sinks.ink import Look, plain, wants_colour
+from test_framework.sinks.screen import Screen
 
 DETAIL = """\
     def test_add():
@@ -86,6 +87,20 @@ def test_a_failure_without_a_traceback_shows_its_message_and_place(console, outl
     console.end("tests/test_a.py::test_c", Outcome.CRASHED, message="SIGSEGV", location="tests/test_a.py:9")
     assert "CRASHED tests/test_a.py::test_c ___" in outlet.text()
     assert "SIGSEGV\nat tests/test_a.py:9\n" in outlet.text()
+    console.end(
+        "t.py::d",
+        Outcome.TIMED_OUT,
+        message="longer than 5 s",
+        detail="stack\n  File t.py",
+        location="t.py:3",
+    )
+    assert "stack\n  File t.py\nlonger than 5 s\n\n" in outlet.text()
+
+
+def test_an_output_that_was_given_up_is_named_at_once(console, outlet):
+    console.begin(tests=1)
+    console.say(f.SinkFailed(sink="junit", message="a.xml: Permission denied"))
+    assert outlet.text().endswith("warning: output 'junit' was given up: a.xml: Permission denied\n")
 
 
 def test_each_attempt_that_fails_is_told_and_the_pass_after_it_is_called_flaky(console, outlet):
@@ -190,28 +205,51 @@ def test_what_a_terminal_shows_for_good_is_what_a_log_shows(live, outlet, new_te
     assert text.splitlines()[-1].startswith("apex: 3 failed in")
 
 
-def test_a_terminal_that_becomes_narrow_is_painted_well(live, outlet, new_terminal):
+def test_a_foot_that_a_narrower_terminal_has_wrapped_is_taken_away_in_full(new_terminal):
+    screen, terminal = Screen(colour=False), new_terminal(40)
+    terminal.feed(screen.frame("above\n", [plain("x" * 99), plain("y" * 30)], 100).encode())
+    assert (
+        len(terminal.text().splitlines()) == 5
+    )  # as a terminal of 100 columns looks after it became 40 wide
+    terminal.feed(screen.frame("", [plain("z")], 40).encode())
+    assert terminal.text() == "above\nz"
+    terminal.feed(screen.clear(40).encode())
+    assert terminal.text() == "above"
+
+
+def test_an_unchanged_picture_is_not_sent_again():
+    screen = Screen(colour=False)
+    foot = [plain("one"), plain("two")]
+    assert screen.frame("", foot, 80)
+    assert screen.frame("", foot, 80) == ""
+    assert "two" in screen.frame("text\n", foot, 80)
+
+
+def test_the_painter_learns_of_a_new_width(live, outlet, new_terminal):
     live.begin(tests=8)
-    live.start("tests/test_with_a_long_name.py::test_with_a_long_name_too_that_is_cut_on_narrow_terminals")
-    live.wait(2.0)
+    live.start("tests/test_long_name.py::test_with_a_long_name_too_that_is_cut_on_narrow_terminals")
     live.size[:] = [40, 24]
     live.wait(2.0)
     before = len(outlet.data)
     live.wait(1.0)
-    terminal = new_terminal(40)
-    terminal.feed(b"above\n" + b"old\n" * 2 + outlet.data[before:])
-    rows = terminal.text().splitlines()
-    assert rows[0] == "above"
-    assert all(len(row) < 40 for row in rows)
+    terminal = new_terminal(1000)
+    terminal.feed(outlet.data[before:])
+    assert 20 < max(len(row) for row in terminal.text().splitlines()) < 40
 
 
-def test_an_unchanged_picture_is_not_sent_again(live, outlet):
+def test_the_foot_does_not_jump_when_slow_tests_end(live, outlet, new_terminal):
     live.begin(tests=8)
+    live.start("t.py::slow")
     live.wait(2.0)
-    writes = len(outlet.data)
-    live.sinks[0].tick(live.state)
-    live.sinks[0].tick(live.state)
-    assert len(outlet.data) == writes
+    terminal = new_terminal(100)
+    terminal.feed(outlet.data)
+    row = terminal.row
+    before = len(outlet.data)
+    live.end("t.py::slow")
+    live.wait(1.0)
+    terminal.feed(outlet.data[before:])
+    assert "slow" not in terminal.text()
+    assert terminal.row == row
 
 
 def test_a_burst_of_failures_is_painted_together(live, outlet):

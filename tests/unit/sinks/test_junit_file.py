@@ -158,6 +158,14 @@ def test_skips_expected_failures_and_owed_tests_say_why(run, report):
     assert case(report, "owed").find("skipped").get("message") == "owed: no time left"
 
 
+def test_a_module_that_skips_itself_is_a_skip_as_in_pytests_report(run, report):
+    run.begin(tests=0)
+    run.say(f.CollectionFailed(location="tests/test_b.py", message="no database", outcome="skipped"))
+    run.finish()
+    assert case(report, "tests.test_b").find("skipped").get("message") == "collection skipped"
+    assert counts_agree(report)
+
+
 def test_a_test_that_passed_at_last_is_flaky_in_surefires_words(run, report):
     run.begin(tests=1)
     run.end(

@@ -90,6 +90,14 @@ def test_each_layer_has_a_line_from_the_start_to_the_end():
     ]
 
 
+def test_after_the_last_test_it_is_said_what_is_waited_for():
+    state = planned("a")
+    layer(state, "a", 0.0)
+    assert len(region(state, 5.0, WIDE)) == 1
+    state.apply(f.LayerFinished(layer="a", status="passed", seconds=5.0))
+    assert shown(region(state, 7.0, WIDE))[1:] == [" waiting for the project's pytest session to end, 7 s"]
+
+
 def test_a_narrow_terminal_loses_the_bar_and_never_wraps():
     state = planned("fast_feedback")
     layer(state, "fast_feedback", 1.0, budget_seconds=120.0)

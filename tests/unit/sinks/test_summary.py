@@ -150,6 +150,14 @@ def test_every_exit_code_has_words(code):
     assert line.startswith("apex: no tests ran in 0.00 s - ")
 
 
+def test_a_module_that_skips_itself_is_no_error(story):
+    story.begin(tests=0)
+    story.say(f.CollectionFailed(location="tests/test_x.py", message="no database", outcome="skipped"))
+    text = "\n".join(shown(story))
+    assert "apex: 1 file skipped in" in text
+    assert "ERROR" not in text
+
+
 def test_a_ledger_that_does_not_add_up_is_shown_as_such():
     verdict = Verdict(exit_code=ExitCode.INTERNAL_ERROR, ledger=Ledger(5, 1, 1, 1))
     assert ledger(verdict) == "executed 1 + proven 1 + owed 1 != collected 5"
