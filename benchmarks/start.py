@@ -131,9 +131,11 @@ def measure_answers(page: Page, work: Path) -> bool:
     page.heading(f"Answers without tests, {ANSWER_ROUNDS} rounds")
     page.line(f"Interpreter: {sys.executable} ({sys.version.split()[0]})\n")
     baseline = "python -c pass"
-    log = work / "answers.txt"
-    contenders = [_answer(baseline, [sys.executable, "-c", "pass"], 0, log)]
+    logs = work / "answers"
+    logs.mkdir(exist_ok=True)
+    contenders = [_answer(baseline, [sys.executable, "-c", "pass"], 0, logs / "baseline.txt")]
     for arguments, code in ANSWERS:
+        log = logs / f"{arguments[0].strip('-')}.txt"
         contenders.append(_answer(" ".join(arguments), [*commands.our_command(), *arguments], code, log))
     alternate(contenders, 1)
     measured = alternate(contenders, ANSWER_ROUNDS)

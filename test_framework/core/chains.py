@@ -8,7 +8,7 @@ linked tests; exclusive chains stand apart, they are taken while nothing else ru
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from test_framework.model.plan import Chain
@@ -62,7 +62,7 @@ class OpenChain:
 
     def best_cut(self) -> tuple[int, float] | None:
         """Where splitting off the tail comes closest to half of the seconds, and the tail's seconds."""
-        if len(self) < 2 or self.seconds < 2 * SMALLEST_UNIT_SECONDS:
+        if len(self) < 2 or not self.worth_taking:
             return None
         best: tuple[int, float] | None = None
         half, cost, index = self.seconds / 2, 0.0, self.tail
@@ -75,11 +75,18 @@ class OpenChain:
                 break
         return best
 
+    @property
+    def worth_taking(self) -> bool:
+        """Whether it is long enough to be given to another lane than its holder."""
+        return self.seconds >= 2 * SMALLEST_UNIT_SECONDS
+
     def pieces(self, most: int) -> int:
-        """Among how many lanes it could be divided; counts no further than `most`."""
+        """How many lanes beside its holder could be given some of it; counts no further than `most`."""
+        if not self.worth_taking:
+            return int(self.holder is None)
         if self.chain.links:
-            return 1 + (self.best_cut() is not None)
-        return max(1, min(most, len(self), int(self.seconds / (2 * SMALLEST_UNIT_SECONDS)) + 1))
+            return min(most, 1 + (self.best_cut() is not None))
+        return max(1, min(most, len(self), int(self.seconds / (2 * SMALLEST_UNIT_SECONDS))))
 
     def split(self) -> OpenChain | None:
         """Split about half of what is left off the tail; None where links or size do not allow it."""
@@ -130,19 +137,16 @@ class Pool:
             return min(most, len(self.exclusive[:1]))
         count = 0
         for chain in (*self.fresh, *self.begun):
-            if chain.holder is None:
-                count += chain.pieces(most)
-            else:
-                count += chain.pieces(most + 1) - 1
+            count += chain.pieces(most)
             if count >= most:
                 return most
         return count
 
-    def claim(self, lane: int, *, shortest: bool = False, split: bool = False) -> OpenChain | None:
+    def claim(self, lane: int, *, shortest: bool = False, busy: Container[int] = ()) -> OpenChain | None:
         """The shared chain from which `lane` should take its next unit; None: nothing for it now.
 
-        `shortest`: a short fresh chain rather than a long one, so that a first result comes early; `split`:
-        the lane would idle, so that another lane's chain may be divided.
+        `shortest`: a short fresh chain rather than a long one, so that a first result comes early; `busy`: where
+        the lane would idle, the lanes whose chains it may divide, or take over where they cannot be divided.
         """
         for chain in self.begun:
             if chain.holder == lane:
@@ -152,12 +156,15 @@ class Pool:
                 return chain
         if self.fresh:
             return self.fresh[0 if shortest and not self.fresh[-1].chain.rank else -1]
-        if split:
-            for chain in sorted(self.begun, key=lambda each: -each.seconds):
-                rest = chain.split()
-                if rest is not None:
-                    self.begun.append(rest)
-                    return rest
+        for chain in sorted(self.begun, key=lambda each: -each.seconds):
+            if chain.holder not in busy:
+                continue
+            rest = chain.split()
+            if rest is not None:
+                self.begun.append(rest)
+                return rest
+            if chain.worth_taking:
+                return chain
         return None
 
     def claim_exclusive(self) -> OpenChain | None:

@@ -95,19 +95,20 @@ class Feeder:
         """Give the lane, which has `queued` units, another, if there is one that it should take."""
         if self._exclusive_runs():
             return
+        busy = () if queued else [number for number, other in self.lanes.items() if other.units]
         for category in runnable:
             if not category.pool.shared or (queued and category is not lane.category):
                 continue
             if not self._has_room(category, lane):
                 continue
-            chain = category.pool.claim(lane.number, shortest=self._first, split=not queued)
+            chain = category.pool.claim(lane.number, shortest=self._first, busy=busy)
             if chain is None:
                 continue
             end, cost = chain.reach(self._unit_seconds(category))
             if not queued or self._worth_waiting(lane, category, cost):
                 self._start(lane, category, chain, end, cost, now)
             return
-        if not queued and not any(other.units for other in self.lanes.values()):
+        if not queued and not busy:
             for category in runnable:
                 chain = category.pool.claim_exclusive()
                 if chain is not None:

@@ -70,6 +70,7 @@ class Dispatcher:
         self._environment = environment
         self._tests = tests
         self._places: dict[int, _Place] = {}
+        self._asks = failures_may_stop(plan)
         self._place_tests()
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
@@ -95,7 +96,7 @@ class Dispatcher:
     # -- the run ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        self.executor.begin(self, self.plan.lanes)
+        self.executor.begin(self, self.plan.lanes, self._asks)
         self._obey(self.scheduler.start(self._now()))
         self._drain()
         self.journal.flush()
@@ -259,7 +260,10 @@ class Dispatcher:
         elif kind == "p":
             self._finished(worker, message[1], message[2], Outcome.PASSED, {})
         elif kind == "f":
-            self._finished(worker, message[1], message[2], Outcome(message[3]["outcome"]), message[3])
+            outcome = Outcome(message[3]["outcome"])
+            self._finished(worker, message[1], message[2], outcome, message[3])
+            if self._asks and outcome in BLAMED and lane not in self._stopping:
+                self.executor.tell_lane(lane, {"op": "go"})
         elif kind == "u":
             self._waiting[lane] = self._waiting.get(lane, 1) - 1
             self.hear(UnitEnded(lane=lane, unit=message[1]))
@@ -377,3 +381,12 @@ class Dispatcher:
 
     def batch_over(self) -> None:
         self.journal.flush()
+
+
+def failures_may_stop(plan: Plan) -> bool:
+    """Whether a bad test may stop more than itself, so that lanes have to ask before they go on."""
+    if plan.max_failures or plan.fail_fast_mode in ("first_failure", "critical_failure", "threshold_based"):
+        return True
+    if plan.fail_fast_mode == "smart_adaptive":
+        return True
+    return plan.fail_fast_mode == "layers" and any(layer.fail_fast != "disabled" for layer in plan.layers)

@@ -76,7 +76,8 @@ class Executor(Protocol):
     async def collect(self) -> Collection:
         """Find the tests. Raises UserError for what the user can mend."""
 
-    def begin(self, listener: Listener, lanes: int) -> None: ...
+    def begin(self, listener: Listener, lanes: int, asks: bool) -> None:
+        """`asks`: a lane that saw a bad test waits for `go` before the next, since a failure may stop the run."""
 
     def open_lane(self, lane: int) -> None: ...
 

@@ -31,6 +31,8 @@ class Gathering:
     pytest: str = ""
     collecting: str = ""
     """the file that is being read"""
+    last_words: str = ""
+    """why pytest ended, when it said so itself"""
 
     def take(self, message: Mapping[str, Any]) -> bool:
         """Take one message; False when it is not about collecting."""
@@ -51,6 +53,8 @@ class Gathering:
                 self.warnings.append(tuple(message["row"]))
             case "deselected":
                 self.deselected += message["count"]
+            case "ended_by":
+                self.last_words = message["message"]
             case "hello":
                 self.python, self.pytest = message["python"], message["pytest"]
             case _:
@@ -87,6 +91,8 @@ class Gathering:
         if how:
             what = f"the project's pytest was {how}{where}"
             return UserError(what, output, ExitCode.INTERNAL_ERROR)
+        if self.last_words and self.last_words not in output:
+            output = f"{output}\n{self.last_words}".strip()
         code = _CODES.get(status, ExitCode.USAGE)
         what = f"the project's pytest ended{where} before any test could run (exit status {status})"
         return UserError(what, output, code)

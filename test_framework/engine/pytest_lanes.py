@@ -41,6 +41,7 @@ class PytestLanes:
         self._generations: dict[int, int] = {}
         self._hungry: set[int] = set()
         self._lanes = 1
+        self._asks = False
         self._gathering = Gathering()
         self._collected: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._session: asyncio.Future[int] = self._loop.create_future()
@@ -136,14 +137,15 @@ class PytestLanes:
 
     # -- lanes ------------------------------------------------------------------------------------------------
 
-    def begin(self, listener: Listener, lanes: int) -> None:
+    def begin(self, listener: Listener, lanes: int, asks: bool) -> None:
         self._listener = listener
         self._lanes = lanes
+        self._asks = asks
 
     def open_lane(self, lane: int) -> None:
         generation = self._generations[lane] = self._generations.get(lane, 0) + 1
         link = self._links[lane] = LaneLink(lane, generation)
-        message = {"lane": lane, "generation": generation, "lanes": self._lanes, "run": self.request.run}
+        message = self._lane_message(link)
         if self._isolation == "fork":
             self._send(self.zygote, {"op": "fork", **message}, link.their_ends)
             link.handed_over()
@@ -164,6 +166,15 @@ class PytestLanes:
             self._watch(zygote)
         self._read_soon(link, 0.0)
 
+    def _lane_message(self, link: LaneLink) -> dict[str, Any]:
+        return {
+            "lane": link.lane,
+            "generation": link.generation,
+            "lanes": self._lanes,
+            "run": self.request.run,
+            "asks": self._asks,
+        }
+
     def _spawned_said(self, zygote: Zygote, message: dict[str, Any]) -> None:
         entry = self._spawned.get(zygote.number)
         if entry is None or message["type"] != "collected":
@@ -173,8 +184,7 @@ class PytestLanes:
             link.spoiled = "collected other tests than the first session did: collection is not repeatable"
             zygote.control.shutdown(socket.SHUT_RDWR)
             return
-        told = {"op": "become", "lane": link.lane, "generation": link.generation, "lanes": self._lanes}
-        self._send(zygote, {**told, "run": self.request.run}, link.their_ends)
+        self._send(zygote, {"op": "become", **self._lane_message(link)}, link.their_ends)
         link.handed_over()
 
     def _forked(self, message: dict[str, Any], fds: list[int]) -> None:

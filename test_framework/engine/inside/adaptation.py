@@ -8,6 +8,7 @@ import atexit
 import io
 import os
 import random
+import signal
 import stat
 import sys
 import threading
@@ -283,3 +284,52 @@ def restart_coverage(config):
     measuring.start()
     controller.cov = measuring
     controller.finish = finish
+
+
+_SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGCHLD,
+    signal.SIGALRM,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGPIPE,
+)
+_getcwd, _getsignal, _sigmask, _getitimer = os.getcwd, signal.getsignal, signal.pthread_sigmask, signal.getitimer
+_set_wakeup_fd = signal.set_wakeup_fd
+
+
+def process_state():
+    """Directory, signal handlers, mask, timer and wake-up descriptor: what a test's body may leave changed."""
+    try:
+        directory = _getcwd()
+    except OSError:
+        directory = None
+    wakeup = _set_wakeup_fd(-1)
+    if wakeup != -1:
+        _set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+    handlers = [_getsignal(number) for number in _SIGNALS]
+    return directory, handlers, _sigmask(signal.SIG_BLOCK, ()), _getitimer(signal.ITIMER_REAL)[0] > 0, wakeup
+
+
+def restore_process_state(before):
+    """Undo what the body of a test changed."""
+    after = process_state()
+    if after == before:
+        return
+    directory, handlers, mask, timed, wakeup = before
+    if directory is not None and after[0] != directory:
+        try:
+            os.chdir(directory)
+        except OSError:
+            pass  # the test removed it: there is nothing to go back to
+    for number, handler in zip(_SIGNALS, handlers):
+        if handler is not None and _getsignal(number) is not handler:
+            signal.signal(number, handler)
+    if after[2] != mask:
+        _sigmask(signal.SIG_SETMASK, mask)
+    if after[3] and not timed:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    if after[4] != wakeup:
+        _set_wakeup_fd(wakeup)

@@ -19,10 +19,29 @@ HIGH_FD = 600
 MOST_DATAGRAM = 60_000
 
 _read, _write, _fstat, _dup2, _exit, _getpid = os.read, os.write, os.fstat, os.dup2, os._exit, os.getpid
+private_write = os.write
 _poll = select.poll
 _POLLIN = select.POLLIN
-encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
-decode = json.JSONDecoder().decode
+
+
+def _private_encoder():
+    """json.dumps without the parts of json that a test may replace for good (CPython's C encoder, where it is)."""
+    plain = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
+    make, quote = json.encoder.c_make_encoder, json.encoder.encode_basestring_ascii
+    if make is None:
+        return plain.encode
+    write = make({}, plain.default, quote, None, ":", ",", False, False, True)
+    join = "".join
+    return lambda value: join(write(value, 0))
+
+
+def _private_decoder():
+    scan = json.JSONDecoder().scan_once
+    return lambda text: scan(text, 0)[0]
+
+
+encode = _private_encoder()
+decode = _private_decoder()
 
 
 def raise_fd(fd):

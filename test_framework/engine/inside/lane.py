@@ -57,6 +57,8 @@ class Lane:
         self.pause = None
         self.warned = {}
         self.ended = ""
+        self.asks = bool(message.get("asks"))
+        self.may_go_on = True
 
     # -- birth ------------------------------------------------------------------------------------------------
 
@@ -173,8 +175,18 @@ class Lane:
                 self.stopping = True
         else:
             self.pending = fold.lines()
+        if self.asks and fold.bad():
+            self._ask_whether_to_go_on()
         if self.session.shouldstop or self.session.shouldfail:
             self._end_run(self.session.shouldstop or self.session.shouldfail)
+
+    def _ask_whether_to_go_on(self):
+        """After a bad test nothing more may start until the controller has heard of it and said so."""
+        self._write(self.pending)
+        self.pending = ""
+        self.may_go_on = False
+        while not self.may_go_on and not self.stopping:
+            self._obey(self.pipe.read())
 
     @staticmethod
     def _interrupted_detail(fold):
@@ -219,6 +231,8 @@ class Lane:
             self.hold = True
         elif op == "close":
             self.closed = True
+        elif op == "go":
+            self.may_go_on = True
         elif op == "stop":
             self.stopping = True
         elif op == "interrupt" and instruction.get("why") == "cancelled":
@@ -247,6 +261,13 @@ class Lane:
     def _write(self, text):
         if text:
             self.pipe.write(text)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item):
+        """What a test's own body does to the process is undone; what fixtures do is theirs to undo."""
+        before = adaptation.process_state()
+        yield
+        adaptation.restore_process_state(before)
 
     # -- what pytest tells ------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import os
 import select
 import struct
 
-from .channel import decode, encode
+from .channel import decode, encode, private_write
 
 HEAD = struct.Struct("<I")
 
@@ -85,8 +85,8 @@ class Echo:
             frame = json.dumps(message, default=str).encode("ascii")
         data = HEAD.pack(len(frame)) + frame
         try:
-            done = os.write(self.fd, data)
+            done = private_write(self.fd, data)
             while done < len(data):
-                done += os.write(self.fd, data[done:])
+                done += private_write(self.fd, data[done:])
         except OSError:
             self.everything = False

@@ -21,7 +21,7 @@ def cap(text, most):
 class Fold:
     """What is known of the test that is running."""
 
-    __slots__ = ("bad", "index", "outcome", "phase", "plain", "reports", "started", "subtests", "subtests_passed")
+    __slots__ = ("index", "outcome", "phase", "plain", "reports", "started", "subtests", "subtests_passed")
 
     def __init__(self, index):
         self.index = index
@@ -39,6 +39,10 @@ class Fold:
                 self.subtests.append(report)
             return
         self.reports.append(report)
+
+    def bad(self):
+        """Whether the test failed in any phase."""
+        return any(report.outcome == "failed" for report in (*self.reports, *self.subtests))
 
     def lines(self):
         """The wire lines of the finished test."""

@@ -231,6 +231,15 @@ class Zygote:
             {"type": "ended", "lane": lane["lane"], "generation": lane["generation"], "status": status}
         )
 
+    def pytest_keyboard_interrupt(self, excinfo):
+        """`pytest.exit()` or an interrupt while collecting: say its words, the terminal reporter is silent."""
+        if self.lane is None:
+            self.control.send({"type": "ended_by", "message": "%s: %s" % (excinfo.typename, excinfo.value)})
+
+    def pytest_internalerror(self, excrepr):
+        if self.lane is None:
+            self.control.send({"type": "ended_by", "message": str(excrepr)[-20_000:]})
+
     # -- the end ----------------------------------------------------------------------------------------------
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)

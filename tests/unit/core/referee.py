@@ -397,10 +397,8 @@ class Referee:
     def can_take(self, chain: OpenChain, number: int) -> bool:
         if chain.holder is None or chain.holder == number or chain.holder not in self.books:
             return True
-        inside = range(chain.head + 1, chain.tail)
-        links = chain.chain.links
         left = sum(chain.chain.costs[chain.head : chain.tail])
-        return left > 2 * SMALLEST_UNIT_SECONDS + 1e-6 and any(not links or not links[index] for index in inside)
+        return bool(self.books[chain.holder].units) and left > 2 * SMALLEST_UNIT_SECONDS + 1e-6
 
     # -- the end ----------------------------------------------------------------------------------------------
 

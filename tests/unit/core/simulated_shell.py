@@ -60,6 +60,8 @@ class Shell:
         self.scheduler = Scheduler(plan)
         self.state = RunState(run="simulated")
         self.lines: list[bytes] = []
+        self.facts: list[f.Fact] = []
+        self.instructions: list[tuple[float, Instruction]] = []
         self.now = 0.0
         self.finished = False
         self.lanes: dict[int, SimulatedLane] = {}
@@ -98,6 +100,7 @@ class Shell:
 
     def record(self, fact: f.Fact) -> None:
         self.lines.append(encode(len(self.lines), "2026-01-01T00:00:00.000000Z", self.now, "simulated", fact))
+        self.facts.append(fact)
         self.state.apply(fact, round(self.now, 6))
         self.referee.recorded(fact)
 
@@ -115,6 +118,7 @@ class Shell:
     def obey(self, instructions: list[Instruction]) -> None:
         assert not self.finished or not instructions, "an instruction after the end"
         for instruction in instructions:
+            self.instructions.append((self.now, instruction))
             self.referee.told(instruction)
             match instruction:
                 case Record():
