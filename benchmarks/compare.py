@@ -73,12 +73,11 @@ def run_once(contender: Contender, row: Row) -> None:
     elapsed, codes = time_commands(contender)
     row.samples.append(elapsed)
     unexpected = [code for code in codes if code not in contender.exit_codes]
+    complaint = contender.after() if contender.after is not None else ""
     if unexpected:
-        row.faults.append(f"exit {unexpected[0]}, see {contender.log}")
-    if contender.after is not None:
-        complaint = contender.after()
-        if complaint:
-            row.faults.append(complaint)
+        complaint = f"exit {unexpected[0]}, see {contender.log}"
+    if complaint:
+        row.faults.append(complaint)
 
 
 def time_commands(contender: Contender) -> tuple[float, list[int]]:

@@ -58,7 +58,7 @@ class Measured:
 
 def measure(page: Page, suites: Sequence[Prepared], options: Options, rounds: int) -> bool:
     """Print the tables of all suites and the goals; True when all did their work and all goals are met."""
-    page.heading(f"Full cold run, {options.processes} processes, {rounds} rounds")
+    page.heading(f"Full cold run, {options.processes} processes, {rounds} round(s)")
     page.line("Dependency recorder: off (not built yet). Seconds of wall time, medians.\n")
     measured = [_measure_suite(prepared, options, rounds) for prepared in suites]
     _print_times(page, measured, options)
@@ -241,7 +241,7 @@ def _print_ratios(page: Page, scores: Sequence[Scores]) -> None:
 
 
 def _print_samples(page: Page, measured: Sequence[Measured]) -> None:
-    page.line("All samples, seconds, in the order of the rounds:\n")
+    page.line("\nAll samples, seconds, in the order of the rounds:\n")
     page.table(
         ("suite", "contender", "samples", "spread"),
         [

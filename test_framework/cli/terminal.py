@@ -53,6 +53,9 @@ async def _run(controller: MasterOrchestrationController) -> int:
 
 
 def say(text: str) -> None:
+    """On stderr, unless the live console on the same terminal says it already."""
+    if sys.stdout.isatty() and sys.stderr.isatty():
+        return
     try:
         sys.stderr.write(f"\napex: {text}\n")
         sys.stderr.flush()

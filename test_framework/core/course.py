@@ -76,11 +76,8 @@ class Course:
                     self._out_of_time(
                         [category], f"category:{category.name}", f"category {category.name}", window
                     )
-        return now >= self._run_until()
-
-    def _run_until(self) -> float:
         stopped = self._stop is not None and self._stop.reason >= StopReason.BUDGET
-        return math.inf if stopped or self.over else self.window.work_until
+        return now >= self.window.work_until and not stopped and not self.over
 
     def _out_of_time(self, categories: list[CategoryRun], scope: str, name: str, window: Window) -> None:
         late = [each for each in categories if not each.ended]
@@ -92,7 +89,7 @@ class Course:
 
     def next_time(self) -> float:
         """When the next scope runs out of time."""
-        soonest = self._run_until()
+        soonest = math.inf
         for layer in self.layers:
             if layer.open and not layer.ended:
                 for category in layer.categories:

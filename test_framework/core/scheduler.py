@@ -168,12 +168,10 @@ class Scheduler:
 
     def _unit_ended(self, event: UnitEnded, now: float) -> None:
         lane = self._lanes.get(event.lane)
-        held = (
-            next((each for each in lane.units if each.unit.id == event.unit), None)
-            if lane is not None
-            else None
-        )
-        if lane is None or held is None:
+        if lane is None:
+            return
+        held = next((each for each in lane.units if each.unit.id == event.unit), None)
+        if held is None:
             return
         lane.units.remove(held)
         lane.quiet_until = now + self.plan.shutdown_seconds if lane.units else math.inf
@@ -207,7 +205,8 @@ class Scheduler:
             self._record(f.WorkerLost(worker=lane.name, generation=0, reason=reason, test=lane.test))
         if lane.test:
             self._blame(event, lane, now)
-        self._feeder.gone(lane, lost=not (lane.reported or lane.closed or self._cancels(lane)))
+        told = (lane.closed and not lane.units) or self._cancels(lane)
+        self._feeder.gone(lane, lost=not lane.reported and not told)
         for held in reversed(lane.units):
             held.category.busy -= 1
             held.category.pool.give_back(held.chain, held.open.values())

@@ -91,8 +91,8 @@ class Gathering:
         if how:
             what = f"the project's pytest was {how}{where}"
             return UserError(what, output, ExitCode.INTERNAL_ERROR)
-        if self.last_words and self.last_words not in output:
-            output = f"{output}\n{self.last_words}".strip()
+        if self.last_words:
+            output = self.last_words
         code = _CODES.get(status, ExitCode.USAGE)
         what = f"the project's pytest ended{where} before any test could run (exit status {status})"
         return UserError(what, output, code)

@@ -30,6 +30,8 @@ class LaneLink:
         self.pid = 0
         self.pidfd = -1
         self.said_goodbye = False
+        self.has_results = False
+        """a first result has come: from then on the pipe is read in batches"""
         self.spoiled = ""
         self.ooms = oom_kills()
         instructions_out, self._instructions = os.pipe2(os.O_CLOEXEC)

@@ -247,7 +247,7 @@ class PytestLanes:
         if not messages:
             self._loop.remove_reader(link.results)
             self._read_soon(link, READ_EVERY_SECONDS)
-        elif link.lane not in self._hungry:
+        elif link.lane not in self._hungry and link.has_results:
             self._loop.remove_reader(link.results)
             self._read_soon(link, READ_EVERY_SECONDS)
         link.push()
@@ -260,6 +260,8 @@ class PytestLanes:
         for message in messages:
             if message[0] == "z":
                 link.said_goodbye = True
+            elif message[0] in ("p", "f"):
+                link.has_results = True
             self._listener.lane_said(link.lane, message)
 
     def _lane_ended(self, link: LaneLink, status: int) -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from enum import Enum
+from operator import attrgetter
 from typing import Any, get_args, get_type_hints
 
 from test_framework.model.facts import Fact, Stamped
@@ -35,9 +37,37 @@ def _layout(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(rows)
 
 
+def _values_reader(
+    rows: tuple[tuple[str, Any], ...],
+) -> tuple[tuple[str, ...], tuple[Any, ...], Callable[[Any], Any]]:
+    """Names, defaults, and how to get all values at once."""
+    names = tuple(name for name, _ in rows)
+    getter = attrgetter(*names)
+    return (
+        names,
+        tuple(default for _, default in rows),
+        getter if len(names) > 1 else lambda fact: (getter(fact),),
+    )
+
+
 _LAYOUT = {kind: _layout(kind) for kind in TYPES.values()}
+_READERS = {kind: _values_reader(rows) for kind, rows in _LAYOUT.items()}
 _CODECS: dict[type[Any], dict[str, Any]] = {}
-_encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
+
+
+def _json_writer() -> Callable[[Any], str]:
+    """What `JSONEncoder.encode` does, without a new C encoder for every object (a third of the cost)."""
+    plain = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False)
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return plain.encode
+    quote = json.encoder.encode_basestring_ascii
+    write: Any = make(None, plain.default, quote, None, ":", ",", False, False, True)
+    join = "".join
+    return lambda value: join(write(value, 0))
+
+
+_encode_json = _json_writer()
 
 
 def encode(seq: int, ts: str, elapsed: float, run: str, fact: Fact) -> bytes:
@@ -50,10 +80,12 @@ def encode(seq: int, ts: str, elapsed: float, run: str, fact: Fact) -> bytes:
         "run": run,
         "type": fact.WIRE_TYPE,
     }
-    for name, default in _LAYOUT[type(fact)]:
-        value = getattr(fact, name)
-        if default is MISSING or value != default:
-            body[name] = value
+    names, defaults, values_of = _READERS[type(fact)]
+    body |= {
+        name: value
+        for name, default, value in zip(names, defaults, values_of(fact), strict=True)
+        if value is not default and value != default
+    }
     return seal(_encode_json(body))
 
 

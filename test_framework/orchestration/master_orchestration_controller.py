@@ -208,9 +208,18 @@ class MasterOrchestrationController:
             run_directory=directory.path if directory is not None else None,
             junit_path=config.junit_path,
             report_directory=config.report_directory,
-            on_failure=lambda sink, message: journal.record(f.SinkFailed(sink=sink, message=message)),
+            live=not config.show_output,
+            on_failure=lambda sink, message: self._sink_failed(journal, sink, message),
         )
         return journal, progress
+
+    @staticmethod
+    def _sink_failed(journal: Journal, sink: str, message: str) -> None:
+        """Record it; after `run.finished` nothing may be recorded, and stderr has to do."""
+        if journal.state.finished is None:
+            journal.record(f.SinkFailed(sink=sink, message=message))
+        else:
+            sys.stderr.write(f"apex: warning: {sink}: {message}\n")
 
     def _output(self) -> OutputLog:
         config = self.config

@@ -26,6 +26,7 @@ class ProgressStreamingAgent(OrchestrationAgentInterface):
         progress_mode: str,
         *,
         verbose: bool,
+        live: bool,
         run_directory: Path | None,
         junit_path: str | None,
         report_directory: str | None,
@@ -51,7 +52,9 @@ class ProgressStreamingAgent(OrchestrationAgentInterface):
         elif progress_mode != "silent":
             from test_framework.sinks.console import open_console
 
-            sinks.append(open_console(sys.stdout, live=progress_mode in ("console", "rich"), verbose=verbose))
+            sinks.append(
+                open_console(sys.stdout, live=live and progress_mode in ("console", "rich"), verbose=verbose)
+            )
         self._sinks = sinks
         self._fan_out = FanOut(sinks, on_failure)
 

@@ -57,9 +57,9 @@ class Recorder:
             self.reports[report.nodeid].append(report)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        outcome, reruns = fold(self.reports.pop(nodeid)), self.reruns.pop(nodeid)
+        outcome = fold(self.reports.pop(nodeid))
         if outcome:
-            self.tests.append([nodeid, outcome, reruns])
+            self.tests.append([nodeid, outcome, self.reruns.pop(nodeid)])
 
 
 def main(result: str, arguments: list) -> int:

@@ -11,6 +11,7 @@ import random
 import signal
 import stat
 import sys
+import tempfile
 import threading
 import weakref
 
@@ -177,17 +178,34 @@ def mute_junit(config):
 
 
 def restart_capture(config):
-    """Files behind pytest's capture are shared after a fork: take new ones (_pytest.capture)."""
+    """Files behind pytest's capture are shared after a fork: put new ones behind the same objects (_pytest.capture).
+
+    The objects stay, because tests that were collected may hold on to `sys.stdout`.
+    """
     manager = config.pluginmanager.getplugin("capturemanager")
     capturing = getattr(manager, "_global_capturing", None)
     if capturing is None:
         return
     capturing.readouterr()
-    capturing.stop_capturing()
-    manager._global_capturing = None
-    manager.start_global_capturing()
+    for capture in (capturing.out, capturing.err):
+        _own_file(capture)
     cap_output(manager)
-    manager.suspend_global_capture(in_=False)
+
+
+def _own_file(capture):
+    """Give a capture of a file descriptor an empty file of this process's own, under the same numbers."""
+    tmpfile, target = getattr(capture, "tmpfile", None), getattr(capture, "targetfd", None)
+    if tmpfile is None or not isinstance(target, int):
+        return
+    try:
+        fd = tmpfile.fileno()
+    except (OSError, ValueError, AttributeError):
+        return  # it captures in memory: nothing is shared
+    redirected = os.path.sameopenfile(fd, target)
+    with tempfile.TemporaryFile(buffering=0) as fresh:
+        os.dup2(fresh.fileno(), fd, inheritable=False)
+    if redirected:
+        os.dup2(fd, target)
 
 
 MOST_OUTPUT = 8 << 20

@@ -184,7 +184,6 @@ class Zygote:
         sys.stderr.flush()
         if self.request.get("tune_gc", True) and not self.frozen:
             self.frozen = True
-            gc.collect()
             gc.freeze()
         pid = os.fork()
         if pid == 0:
@@ -237,8 +236,12 @@ class Zygote:
             self.control.send({"type": "ended_by", "message": "%s: %s" % (excinfo.typename, excinfo.value)})
 
     def pytest_internalerror(self, excrepr):
+        """pytest broke outside of a test: the whole story goes to the output, its last frame to the controller."""
         if self.lane is None:
-            self.control.send({"type": "ended_by", "message": str(excrepr)[-20_000:]})
+            lines = str(excrepr).strip().splitlines()
+            sys.stderr.write("\n".join(lines) + "\n")
+            frames = [number for number, line in enumerate(lines) if line.lstrip().startswith("File ")]
+            self.control.send({"type": "ended_by", "message": "\n".join(lines[frames[-1] if frames else -1 :])[-4000:]})
 
     # -- the end ----------------------------------------------------------------------------------------------
 

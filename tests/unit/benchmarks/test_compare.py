@@ -33,7 +33,7 @@ def test_contenders_alternate_round_by_round(tmp_path: Path) -> None:
 
 
 def test_a_contender_that_fails_keeps_its_times_and_is_marked(tmp_path: Path) -> None:
-    row = alternate([contender("A", tmp_path, code=3)], rounds=2)["A"]
+    row = alternate([contender("A", tmp_path, code=3, after="no journal")], rounds=2)["A"]
     assert len(row.samples) == 2
     assert row.fault.startswith("exit 3")
     assert row.fault.endswith("(2 of 2 rounds)")

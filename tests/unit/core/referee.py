@@ -1,16 +1,14 @@
 """Watches a simulated run and says which promise of the core was broken.
 
-Rules: it knows only what the shell knows (facts, signals, instructions) and what the simulated lanes really did;
-the scheduler's own books are opened in one place only, to see whether a unit waits that a lane could run.
+Rules: it knows only what the shell knows (facts, signals, instructions) and what the simulated lanes really
+did.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from test_framework.core.chains import SMALLEST_UNIT_SECONDS, OpenChain
 from test_framework.core.instructions import (
     CloseLane,
     Force,
@@ -27,14 +25,12 @@ from test_framework.core.lanes import GIVE_UP_SECONDS
 from test_framework.model import facts as f
 from test_framework.model.outcome import UNPROVEN, Outcome, StopReason
 from test_framework.model.plan import CategoryPlan, Chain, LayerPlan, Unit
+from tests.unit.core.idleness import Idleness
+from tests.unit.core.last_look import SLACK, LastLook
 
 if TYPE_CHECKING:
     from tests.unit.core.simulated_lane import SimulatedLane
     from tests.unit.core.simulated_shell import Shell
-
-SLACK = 0.2
-"""Seconds that messages and dying take in the simulation."""
-HARD = StopReason.BUDGET
 
 
 @dataclass
@@ -86,7 +82,7 @@ class Referee:
         self.takers: dict[int, set[int]] = {}
         """chain -> the lives of lanes that were given a piece of it"""
 
-    # -- instructions -----------------------------------------------------------------------------------------
+    # -- instructions ---------------------------------------------------------------------------------------
 
     def told(self, instruction: Instruction) -> None:
         match instruction:
@@ -161,7 +157,9 @@ class Referee:
                 for key, other in others.items()
                 if any(unit.category == place.category.name for unit in other.units)
             }
-            assert len(using | {number}) <= max(1, place.category.max_lanes), "more lanes than the category allows"
+            assert len(using | {number}) <= max(1, place.category.max_lanes), (
+                "more lanes than the category allows"
+            )
 
     def lane_stopped(self, order: StopLane) -> None:
         book = self.books[order.lane]
@@ -191,7 +189,7 @@ class Referee:
         book.why = order.why
         book.forces.append((order.force, now, order.test))
 
-    # -- facts and signals ------------------------------------------------------------------------------------
+    # -- facts and signals ----------------------------------------------------------------------------------
 
     def heard(self, lane: SimulatedLane | None, event: Any) -> None:
         match event:
@@ -238,6 +236,7 @@ class Referee:
                 self.past.append(book)
                 self.shell.lanes.pop(number)
             case f.LayerStarted():
+                self.layers_it_needs_went_well(fact.layer)
                 self.scope_starts(f"layer:{fact.layer}")
             case f.CategoryStarted():
                 assert f"layer:{fact.layer}" in self.scopes, "a category starts before its layer"
@@ -251,6 +250,13 @@ class Referee:
                 for category in plan.categories:
                     assert f"category:{category.name}" in self.ended, "a layer ends before its categories"
                 self.scope_ends(f"layer:{fact.layer}", fact.status)
+
+    def layers_it_needs_went_well(self, name: str) -> None:
+        layers = {layer.id: layer for layer in self.plan.layers}
+        for needed in layers[name].depends_on:
+            status = self.ended.get(f"layer:{needed}")
+            partial = status == "timed_out" and layers[needed].allow_partial_success
+            assert status in ("passed", "empty") or partial, "a layer starts after one it needs went wrong"
 
     def categories_before_it_have_ended(self, fact: f.CategoryStarted) -> None:
         layer = next(each for each in self.plan.layers if each.id == fact.layer)
@@ -309,7 +315,9 @@ class Referee:
             over = limit is not None and fact.seconds >= limit - 0.06
             assert over or late, "a test has timed out that is not over its limit"
         if fact.outcome is Outcome.NOT_RUN:
-            assert self.stop is not None or scopes & self.halted.keys(), "a test is cancelled, and nothing was stopped"
+            assert self.stop is not None or scopes & self.halted.keys(), (
+                "a test is cancelled, and nothing was stopped"
+            )
         number = int(fact.worker[2:])
         book = self.books.get(number)
         lane = book.lane if book is not None else self.past[-1].lane
@@ -329,14 +337,18 @@ class Referee:
     def test_begins(self, lane: SimulatedLane, test: str) -> None:
         place = self.places[test]
         others = [
-            other.test for other in self.shell.lanes.values() if other is not lane and other.alive and other.test
+            other.test
+            for other in self.shell.lanes.values()
+            if other is not lane and other.alive and other.test
         ]
         assert test not in others, "a test runs on two lanes"
         if place.chain.exclusive:
             assert not others, "a test runs beside an exclusive one"
-        assert not any(self.places[other].chain.exclusive for other in others), "a test runs beside an exclusive one"
+        assert not any(self.places[other].chain.exclusive for other in others), (
+            "a test runs beside an exclusive one"
+        )
 
-    # -- between the steps ------------------------------------------------------------------------------------
+    # -- between the steps ----------------------------------------------------------------------------------
 
     def after_step(self) -> None:
         scheduler = self.shell.scheduler
@@ -346,116 +358,7 @@ class Referee:
         for number, book in self.books.items():
             if book.ready and len(book.units) == 1 and not book.forces:
                 assert book.told, f"lane {number} does not know what follows its last unit"
-        self.no_lane_idles()
-
-    def no_lane_idles(self) -> None:
-        if self.stop is not None:
-            return
-        waiting = [number for number, book in self.books.items() if not book.ready and not book.forces]
-        idle = [
-            number
-            for number, book in self.books.items()
-            if book.ready and not book.units and not book.forces and not book.closed
-        ]
-        feeder = self.shell.scheduler._feeder
-        vacant = [
-            number
-            for number in range(max(1, self.plan.lanes))
-            if number not in self.books and feeder._losses[number] < 3
-        ]
-        for number in idle:
-            assert not self.runnable(number), f"lane {number} idles while a unit waits that it could run"
-        if vacant and not waiting and not idle:
-            assert not self.runnable(vacant[0]), "no lane is opened while a unit waits"
-
-    def runnable(self, number: int) -> bool:
-        """Whether something waits that this lane could run now."""
-        held = [self.places[unit.tests[0]] for book in self.books.values() for unit in book.units]
-        if any(place.chain.exclusive for place in held):
-            return False
-        shared = False
-        for category in self.shell.scheduler._course.categories:
-            scopes = {f"layer:{category.layer}", f"category:{category.name}"}
-            if f"category:{category.name}" not in self.scopes or category.ended or scopes & self.halted.keys():
-                continue
-            pool = category.pool
-            shared = shared or bool(pool.fresh or pool.begun)
-            using = {
-                key
-                for key, book in self.books.items()
-                if any(unit.category == category.name for unit in book.units)
-            }
-            most = category.plan.max_lanes
-            if most is not None and len(using) >= most and number not in using:
-                continue
-            if pool.fresh or any(self.can_take(chain, number) for chain in pool.begun):
-                return True
-            if pool.exclusive and not held and not shared:
-                return True
-        return False
-
-    def can_take(self, chain: OpenChain, number: int) -> bool:
-        if chain.holder is None or chain.holder == number or chain.holder not in self.books:
-            return True
-        left = sum(chain.chain.costs[chain.head : chain.tail])
-        return bool(self.books[chain.holder].units) and left > 2 * SMALLEST_UNIT_SECONDS + 1e-6
-
-    # -- the end ----------------------------------------------------------------------------------------------
+        Idleness(self).no_lane_idles()
 
     def at_the_end(self) -> None:
-        now = self.shell.now
-        assert not self.books, "lanes live on at the end"
-        decided = {test for test, fact in self.finished.items() if fact.outcome not in UNPROVEN}
-        assert decided | self.owed.keys() == self.places.keys(), "a test is neither decided nor owed"
-        assert not decided & self.owed.keys(), "a test is decided and owed"
-        for layer in self.plan.layers:
-            assert f"layer:{layer.id}" in self.ended, "a layer has not ended"
-        for book in self.past:
-            if book.lane is not None and book.ready and not book.forces and not book.lane.died_of:
-                assert book.closed, "a lane ended that was not told to"
-        self.links_were_kept()
-        self.whole_chains_ran_in_order()
-        self.ended_in_time(now)
-        if self.owed and self.stop is None:
-            statuses = set(self.ended.values())
-            assert statuses - {"passed", "empty"}, "tests are owed, and everything is said to have passed"
-
-    def links_were_kept(self) -> None:
-        for book in self.past:
-            ran = book.lane.ran if book.lane is not None else []
-            for at, test in enumerate(ran[:-1]):
-                place = self.places[test]
-                links, after = place.chain.links, place.index + 1
-                if links and after < len(links) and links[after]:
-                    assert ran[at + 1] == place.chain.tests[after], "another test ran between linked ones"
-
-    def whole_chains_ran_in_order(self) -> None:
-        ran: dict[int, list[int]] = {}
-        for book in self.past:
-            for test in book.lane.ran if book.lane is not None else []:
-                place = self.places[test]
-                ran.setdefault(id(place.chain), []).append(place.index)
-        for chain, indices in ran.items():
-            if len(self.takers[chain]) == 1:
-                assert indices == sorted(indices), "a chain on one lane did not run in pytest's order"
-
-    def ended_in_time(self, now: float) -> None:
-        grace, shutdown = self.plan.grace_seconds, self.plan.shutdown_seconds
-        more = SLACK + self.unkillable_seconds()
-        if self.plan.budget_seconds is not None:
-            closing = grace if not any(layer.categories for layer in self.plan.layers) else 0.0
-            assert now <= self.plan.budget_seconds + closing + more, "the run overruns its budget"
-        rungs = {
-            StopReason.SECOND_INTERRUPT: 0.0,
-            StopReason.INTERNAL_ERROR: 0.0,
-            StopReason.INTERRUPT: 2.0 * grace,
-            StopReason.SIGNAL: 1.5 * grace,
-            StopReason.FAILURES: 2 * shutdown + 3 * grace,
-            StopReason.TEST_REQUEST: 2 * shutdown + 3 * grace,
-        }
-        unborn = 1.0 if any(nature.kind == "unborn" for nature in self.shell.world.natures) else 0.0
-        for reason, at in self.stopped_at.items():
-            if reason in rungs:
-                limit = at + rungs[reason] + more + unborn
-                assert now <= limit, f"the run goes on too long after a stop ({reason.name})"
-        assert math.isfinite(now)
+        LastLook(self).look()

@@ -49,7 +49,8 @@ def scenario(seed: int, size: int, lanes: int, calm: bool, limits: bool, cancels
     world = World(fates=builder.fates)
     if not calm:
         world.natures = [builder.nature() for _ in range(rng.randrange(12))] if rng.random() < 0.5 else []
-        world.stillborn = rng.random() < 0.03
+        if rng.random() < 0.05:
+            world.always = Nature(rng.choice(("stillborn", "dies", "silent")), after=rng.choice((0, 0, 1)))
     if cancels:
         world.cancels = builder.cancels(layers)
     return plan, world
@@ -70,7 +71,8 @@ class _Builder:
         for number in range(count):
             budget = rng.choice((3.0, 12.0, 40.0)) if self.limits and rng.random() < 0.3 else None
             categories = [
-                self.category(f"c{number}{each}", names, budget, size / (count * 2)) for each in range(rng.randint(0, 3))
+                self.category(f"c{number}{each}", names, budget, size / (count * 2))
+                for each in range(rng.randint(0, 3))
             ]
             names += [each.name for each in categories]
             layers.append(

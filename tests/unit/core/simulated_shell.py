@@ -46,8 +46,8 @@ class World:
     fates: dict[str, Fate] = field(default_factory=dict)
     natures: list[Nature] = field(default_factory=list)
     """in the order of births; when they run out, lanes are good"""
-    stillborn: bool = False
-    """every lane dies at birth"""
+    always: Nature | None = None
+    """the nature of every lane"""
     cancels: list[tuple[float, str, str]] = field(default_factory=list)
     """(second, reason, scope)"""
 
@@ -158,8 +158,8 @@ class Shell:
 
     def next_nature(self) -> Nature:
         self._births += 1
-        if self.world.stillborn:
-            return Nature("stillborn")
+        if self.world.always is not None:
+            return self.world.always
         natures = self.world.natures
         return natures[self._births - 1] if self._births <= len(natures) else Nature()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from test_framework.core.chains import (
@@ -14,7 +14,7 @@ from test_framework.core.chains import (
     Pool,
 )
 from test_framework.model.plan import Chain
-from tests.unit.core.budget import EXAMPLES
+from tests.unit.core.budget import examples
 
 pytestmark = pytest.mark.unit
 
@@ -72,7 +72,7 @@ def test_a_chain_is_divided_near_half_of_its_seconds(
     assert (found[0] if found else None) == cut
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
+@examples()
 @given(random_chains())
 def test_dividing_keeps_every_test_its_order_and_its_links(whole: Chain) -> None:
     parts = [OpenChain.of(whole)]
@@ -90,9 +90,11 @@ def test_dividing_keeps_every_test_its_order_and_its_links(whole: Chain) -> None
         assert part.seconds == pytest.approx(sum(whole.costs[part.head : part.tail]), abs=1e-9)
 
 
-@settings(max_examples=EXAMPLES // 4, deadline=None, derandomize=True)
+@examples(0.25)
 @given(st.lists(random_chains(), min_size=1, max_size=4), st.randoms(use_true_random=False))
-def test_tests_that_go_out_and_come_back_are_neither_lost_nor_doubled(chains: list[Chain], random: object) -> None:
+def test_tests_that_go_out_and_come_back_are_neither_lost_nor_doubled(
+    chains: list[Chain], random: object
+) -> None:
     named = tuple(
         Chain(f"m{at}", tuple(f"m{at}::{i}" for i in range(len(each.tests))), each.costs, each.links)
         for at, each in enumerate(chains)
@@ -114,7 +116,9 @@ def test_tests_that_go_out_and_come_back_are_neither_lost_nor_doubled(chains: li
                 end, cost = claimed.reach(0.1)
                 start = pool.cut(claimed, lane, end, cost)
                 out[lane].append((claimed.chain, start, end))
-        handed = [test for rows in out.values() for each, start, end in rows for test in each.tests[start:end]]
+        handed = [
+            test for rows in out.values() for each, start, end in rows for test in each.tests[start:end]
+        ]
         waiting = [
             test
             for opened in (*pool.fresh, *pool.begun)
@@ -180,7 +184,9 @@ def test_scraps_stay_with_their_lane() -> None:
 
 
 def test_exclusive_chains_wait_until_nothing_shared_is_left() -> None:
-    pool = Pool.of((chain(1.0, key="a", exclusive=True), chain(1.0, key="b"), chain(9.0, key="c", exclusive=True)))
+    pool = Pool.of(
+        (chain(1.0, key="a", exclusive=True), chain(1.0, key="b"), chain(9.0, key="c", exclusive=True))
+    )
     assert pool.claim_exclusive() is None
     shared = pool.claim(0)
     assert shared is not None

@@ -55,7 +55,9 @@ def test_one_failure_stops_what_the_mode_says(
     assert bool(found and found.at_once) == at_once
 
 
-@pytest.mark.parametrize("outcome", [each for each in Outcome if each.value in ("passed", "skipped", "xfailed", "xpassed")])
+@pytest.mark.parametrize(
+    "outcome", [each for each in Outcome if each.value in ("passed", "skipped", "xfailed", "xpassed")]
+)
 def test_what_is_not_bad_stops_nothing(outcome: Outcome) -> None:
     assert fail_fast("first_failure", max_failures=1).after(finished(outcome), category()) is None
 
@@ -89,7 +91,9 @@ def test_five_failures_in_a_row_stop_the_run_and_four_do_not(mode: str) -> None:
 
 def test_more_than_thirty_percent_of_at_least_ten_stop_the_run() -> None:
     counter = fail_fast("threshold_based")
-    assert [counter.after(each, category()) for each in [FAILED, PASSED, FAILED, PASSED, FAILED]] == [None] * 5
+    assert [counter.after(each, category()) for each in [FAILED, PASSED, FAILED, PASSED, FAILED]] == [
+        None
+    ] * 5
     assert [counter.after(each, category()) for each in [PASSED] * 6] == [None] * 6
     found = counter.after(FAILED, category())
     assert found is not None

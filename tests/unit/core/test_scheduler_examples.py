@@ -39,9 +39,14 @@ def plan(*chains: Chain, lanes: int = 2, **more: object) -> Plan:
     of = {kind: {key: more[key] for key in more if key in fields[kind]} for kind in fields}
     limit = of[Plan].pop("budget_seconds", None)
     category = CategoryPlan(name="unit", chains=chains, **of[CategoryPlan])  # type: ignore[arg-type]
-    layer = LayerPlan(id="fast", name="Fast", categories=(category,), **{  # type: ignore[arg-type]
-        key: value for key, value in of[LayerPlan].items() if key != "budget_seconds"
-    })
+    layer = LayerPlan(
+        id="fast",
+        name="Fast",
+        categories=(category,),
+        **{  # type: ignore[arg-type]
+            key: value for key, value in of[LayerPlan].items() if key != "budget_seconds"
+        },
+    )
     category = replace(category, budget_seconds=None)
     layer = replace(layer, categories=(replace(layer.categories[0], budget_seconds=None),))
     return Plan(layers=(layer,), lanes=lanes, budget_seconds=limit, **of[Plan])  # type: ignore[arg-type]
@@ -105,7 +110,9 @@ def test_a_unit_does_not_wait_behind_a_long_one_while_another_lane_could_run_it(
 
 def test_lanes_are_held_between_layers_and_closed_at_the_end() -> None:
     one = plan(chain("a", 0.5), chain("b", 0.5))
-    second = replace(one.layers[0], id="slow", categories=(CategoryPlan("late", (chain("c", 0.5), chain("d", 0.5))),))
+    second = replace(
+        one.layers[0], id="slow", categories=(CategoryPlan("late", (chain("c", 0.5), chain("d", 0.5))),)
+    )
     shell = run(replace(one, layers=(*one.layers, second)))
     assert len(told(shell, OpenLane)) == 2
     assert len(told(shell, CloseLane)) == 2
@@ -169,7 +176,13 @@ def test_an_innocent_test_killed_for_the_one_before_it_runs_again() -> None:
     scheduler.handle(f.CancelRequested(reason="test_request", scope="layer:other"), 1.0)
     scheduler.handle(f.CancelRequested(reason="test_request", scope="layer:other"), 4.0)
     late = f.TestFinished(
-        test="a::t0", attempt=1, outcome=Outcome.PASSED, category="unit", layer="fast", worker="gw0", seconds=4.1
+        test="a::t0",
+        attempt=1,
+        outcome=Outcome.PASSED,
+        category="unit",
+        layer="fast",
+        worker="gw0",
+        seconds=4.1,
     )
     scheduler.handle(late, 4.1)
     scheduler.handle(two, 4.1)
@@ -189,7 +202,9 @@ def test_the_first_interrupt_is_gentle_and_the_second_kills() -> None:
     assert [each.force for each in told(twice, StopLane)][-1] is Force.KILL  # type: ignore[union-attr]
     assert twice.now < 1.6
     once = run(of, deaf, cancels=[(1.0, "interrupt", "run")])
-    stops = [(at, each.force) for at, each in once.instructions if isinstance(each, StopLane) and each.lane == 0]
+    stops = [
+        (at, each.force) for at, each in once.instructions if isinstance(each, StopLane) and each.lane == 0
+    ]
     assert stops == [(1.0, Force.INTERRUPT), (5.0, Force.TERMINATE), (7.0, Force.KILL)]
 
 
@@ -244,6 +259,14 @@ def test_a_lane_that_does_not_end_is_ended_and_the_run_says_so() -> None:
     assert shell.now > 10.0
 
 
+def test_a_slow_teardown_does_not_overrun_the_budget() -> None:
+    of = plan(chain("a", 14.0), lanes=1, budget_seconds=20.0, shutdown_seconds=60.0)
+    shell = run(of, natures=[Nature("stays")])
+    assert outcomes(shell) == {"a::t0": "passed"}
+    assert shell.state.stop is None
+    assert shell.now < 20.0
+
+
 def test_a_lane_that_cannot_be_killed_is_left_behind_and_named() -> None:
     of = plan(chain("a", 0.1, 0.1), lanes=1, test_timeout_seconds=1.0)
     shell = run(of, {"a::t0": Fate("deafest", 0.0)}, natures=[Nature("immortal")])
@@ -252,11 +275,19 @@ def test_a_lane_that_cannot_be_killed_is_left_behind_and_named() -> None:
 
 
 def test_lanes_that_all_die_at_birth_end_the_run_and_everything_is_owed() -> None:
-    shell = run(plan(chain("a", 1.0, 1.0), chain("b", 1.0)), stillborn=True)
+    shell = run(plan(chain("a", 1.0, 1.0), chain("b", 1.0)), always=Nature("stillborn"))
     assert shell.state.stop is StopReason.INTERNAL_ERROR
     assert len(shell.referee.owed) == 3
     assert len(told(shell, OpenLane)) == 6
     assert "exited early with status 3" in shell.state.stop_message
+
+
+@pytest.mark.parametrize("kind", ["dies", "silent"])
+def test_lanes_that_never_decide_a_test_end_the_run(kind: str) -> None:
+    shell = run(plan(chain("a", 1.0), lanes=1), always=Nature(kind, after=0))
+    assert shell.state.stop is StopReason.INTERNAL_ERROR
+    assert len(told(shell, OpenLane)) == 3
+    assert set(shell.referee.owed) == {"a::t0"}
 
 
 def test_one_lane_that_dies_at_birth_does_not_harm_the_others() -> None:
@@ -275,9 +306,7 @@ def test_exclusive_chains_run_alone_after_the_shared_ones() -> None:
 def test_tests_that_a_unit_did_not_report_are_owed_not_lost() -> None:
     scheduler = Scheduler(plan(chain("a", 0.1), lanes=1))
     scheduler.start(0.0)
-    unit = next(
-        each.unit for each in scheduler.handle(LaneReady(lane=0), 0.0) if isinstance(each, StartUnit)
-    )
+    unit = next(each.unit for each in scheduler.handle(LaneReady(lane=0), 0.0) if isinstance(each, StartUnit))
     from test_framework.core.instructions import Record, UnitEnded
 
     facts = [

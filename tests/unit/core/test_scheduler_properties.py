@@ -6,34 +6,34 @@ Nothing is started here: lanes are simulated and the clock is virtual.
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from test_framework.core.run_state import RunState
 from test_framework.core.verdict import Rules, judge
 from test_framework.model.outcome import ExitCode, StopReason
 from test_framework.model.wire import decode
-from tests.unit.core.budget import EXAMPLES
+from tests.unit.core.budget import examples
 from tests.unit.core.scenarios import Scenario, scenario, scenarios
 from tests.unit.core.simulated_shell import Shell
 
 pytestmark = pytest.mark.unit
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
+@examples()
 @given(scenarios)
 def test_every_run_keeps_every_promise(drawn: Scenario) -> None:
     Shell(*drawn).run()
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=None, derandomize=True)
+@examples(0.5)
 @given(seed=st.integers(0, 2**32), lanes=st.integers(1, 4), cancels=st.booleans())
 def test_hard_worlds_keep_every_promise(seed: int, lanes: int, cancels: bool) -> None:
     """Limits, odd lanes and cancels all at once."""
     Shell(*scenario(seed, size=8, lanes=lanes, calm=False, limits=True, cancels=cancels)).run()
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=None, derandomize=True)
+@examples(0.5)
 @given(scenarios)
 def test_replaying_the_log_gives_the_same_state_and_verdict(drawn: Scenario) -> None:
     shell = Shell(*drawn).run()
@@ -62,7 +62,7 @@ def test_replaying_the_log_gives_the_same_state_and_verdict(drawn: Scenario) -> 
         assert verdict.exit_code is not ExitCode.INTERNAL_ERROR
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=None, derandomize=True)
+@examples(0.5)
 @given(scenarios)
 def test_a_green_verdict_means_that_nothing_was_bad_or_owed(drawn: Scenario) -> None:
     shell = Shell(*drawn).run()

@@ -73,7 +73,9 @@ def test_a_layer_ends_as_its_counts_and_limits_say(
         ("timed_out", False, False),
     ],
 )
-def test_dependents_start_after_a_layer_that_went_well_enough(status: str, partial: bool, serves: bool) -> None:
+def test_dependents_start_after_a_layer_that_went_well_enough(
+    status: str, partial: bool, serves: bool
+) -> None:
     run = layer(category("a"), allow_partial_success=partial)
     run.status = status
     assert run.serves_dependents is serves

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from test_framework.core.windows import Window, working_seconds
-from tests.unit.core.budget import EXAMPLES
+from tests.unit.core.budget import examples
 
 pytestmark = pytest.mark.unit
 
@@ -21,7 +21,7 @@ def test_a_tenth_is_kept_at_least_five_seconds_and_at_most_half(budget: float, w
     assert working_seconds(budget) == pytest.approx(working)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
+@examples()
 @given(seconds, st.none() | seconds, st.none() | seconds, st.floats(0, 1), st.floats(0.1, 60))
 def test_an_inner_window_lies_within_its_parent(
     now: float, outer: float | None, inner: float | None, share: float, grace: float

@@ -1,0 +1,141 @@
+"""Tests the core's tests: plants one fault after another in a copy of the core and runs its tests on it.
+
+    python scripts/planted_faults.py [--jobs N] [WORDS OF A FAULT'S NAME]
+
+Rules: a fault that no test notices is an error of the tests (exit status 1); so is one that no longer fits
+the source, and a copy without any fault whose tests do not pass. The tests run derandomised, with few
+examples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.unit.core.planted_faults.faults import Fault
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CORE_TESTS = Path("tests/unit/core")
+FAULTS = REPOSITORY / CORE_TESTS / "planted_faults" / "faults.py"
+EXAMPLES = "100"
+LIMIT_SECONDS = 120
+QUICK_FIRST = (
+    "test_fail_fast.py",
+    "test_stages.py",
+    "test_course.py",
+    "test_windows.py",
+    "test_verdict.py",
+    "test_run_state.py",
+    "test_scheduler_examples.py",
+    "test_chains.py",
+    "test_scheduler_properties.py",
+    "../model/test_wire.py",
+)
+
+
+def load_faults() -> tuple[Fault, ...]:
+    """The list, read by its path: this script needs no installed package."""
+    spec = importlib.util.spec_from_file_location("planted_faults_list", FAULTS)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    found: tuple[Fault, ...] = module.FAULTS
+    return found
+
+
+def copy_core(to: Path) -> None:
+    """The packages that the core's tests need, and these tests."""
+    ignore = shutil.ignore_patterns("__pycache__", ".hypothesis")
+    for part in ("test_framework/core", "test_framework/model", CORE_TESTS, "tests/unit/model"):
+        shutil.copytree(REPOSITORY / part, to / part, ignore=ignore)
+    shutil.copy(REPOSITORY / "test_framework/__init__.py", to / "test_framework/__init__.py")
+    shutil.copy(REPOSITORY / "pyproject.toml", to / "pyproject.toml")
+
+
+def plant(fault: Fault, where: Path) -> str:
+    """Change the copy; returns what is wrong with the fault itself, or ''."""
+    path = where / "test_framework" / fault.file
+    source = path.read_text(encoding="utf-8")
+    count = source.count(fault.old)
+    if count != 1:
+        return f"does not fit: its text stands {count} times in {fault.file}"
+    path.write_text(source.replace(fault.old, fault.new), encoding="utf-8")
+    return ""
+
+
+def run_tests(where: Path) -> tuple[int, str]:
+    """Exit status of pytest on the copy, and the name of the test that failed first."""
+    tests = [str(CORE_TESTS / name) for name in QUICK_FIRST]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
+    environment = dict(os.environ, APEX_CORE_EXAMPLES=EXAMPLES, PYTHONDONTWRITEBYTECODE="1")
+    try:
+        done = subprocess.run(
+            [*command, *tests],
+            cwd=where,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return 1, f"(no end within {LIMIT_SECONDS} s)"
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    words = failed[0].split(" - ")[0] if failed else done.stdout[-500:]
+    return done.returncode, words.rpartition("::")[2] or words
+
+
+def try_fault(fault: Fault | None) -> tuple[bool, str]:
+    """Whether all is well with this fault (it was caught; None: the sound core passed), and a line about
+    it.
+    """
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="planted-") as folder:
+        where = Path(folder)
+        copy_core(where)
+        if fault is None:
+            status, words = run_tests(where)
+            return status == 0, "sound    the core as it is" + (f": {words}" if status else "")
+        problem = plant(fault, where)
+        if problem:
+            return False, f"UNFIT    {fault.name}: {problem}"
+        status, words = run_tests(where)
+    seconds = time.monotonic() - began
+    if status == 0:
+        return False, f"MISSED   {fault.name}"
+    if status != 1:
+        return False, f"UNCLEAR  {fault.name}: pytest ended with {status}: {words}"
+    return True, f"caught   {fault.name}  <- {words} ({seconds:.1f} s)"
+
+
+def main() -> int:
+    """Try the sound core, then every fault (or those whose name holds the given words)."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("words", nargs="*")
+    arguments = parser.parse_args()
+    faults = [fault for fault in load_faults() if all(word in fault.name for word in arguments.words)]
+    began, bad = time.monotonic(), 0
+    with ThreadPoolExecutor(max_workers=arguments.jobs) as pool:
+        for well, line in pool.map(try_fault, [None, *faults]):
+            print(line, flush=True)
+            bad += not well
+    print(f"{len(faults)} faults planted, {bad} problems, {time.monotonic() - began:.0f} s")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
