@@ -7,6 +7,7 @@ and refused by name (`NOT_YET`), never ignored.
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -93,7 +94,14 @@ class Parser(argparse.ArgumentParser):
     """argparse whose mistakes are `UserError`s, so that they look like all others."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(message, f"{self.prog} --help lists every flag")
+        hint = f"{self.prog} --help lists every flag"
+        _, unrecognized, words = message.partition("unrecognized arguments: ")
+        if unrecognized:
+            hint = f"what is meant for pytest goes after --, like: {self.prog} -- {words}\n{hint}"
+            near = difflib.get_close_matches(words.split()[0].split("=")[0], self._option_string_actions, n=1)
+            if near:
+                hint = f"did you mean {near[0]}?\n{hint}"
+        raise UserError(message, hint)
 
 
 def build_parser(prog: str = "apex") -> Parser:

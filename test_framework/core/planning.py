@@ -41,6 +41,8 @@ class Known:
 
     seconds: Mapping[str, float] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    whole: frozenset[str] = frozenset()
+    """chains that must not be cut, because their tests depend on their order"""
 
 
 def make_plan(
@@ -235,6 +237,7 @@ class _Costs:
     def __init__(self, known: Known, failed_first: bool) -> None:
         self.seconds = known.seconds
         self.failed = known.failed if failed_first else {}
+        self.whole = known.whole
         self.mean = sum(known.seconds.values()) / len(known.seconds) if known.seconds else UNKNOWN_SECONDS
 
     def of(self, test: str) -> float:
@@ -251,12 +254,13 @@ def _chains(tests: Iterable[TestInfo], costs: _Costs) -> tuple[Chain, ...]:
 
 def _chain(key: str, tests: list[TestInfo], costs: _Costs) -> Chain:
     linked = any(test.linked for test in tests)
+    whole = key in costs.whole
     failed = costs.failed
     return Chain(
         key=key,
         tests=tuple(test.id for test in tests),
         costs=tuple(costs.of(test.id) for test in tests),
-        links=tuple(test.linked for test in tests) if linked else (),
+        links=tuple(whole or test.linked for test in tests) if linked or whole else (),
         exclusive=tests[0].exclusive,
         rank=sum(1 for test in tests if test.id in failed) if failed else 0,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from test_framework.core.instructions import (
@@ -30,24 +30,19 @@ from test_framework.core.instructions import (
     Woke,
 )
 from test_framework.core.scheduler import Scheduler, worker_name
+from test_framework.core.second_look import Order
+from test_framework.engine import telling
 from test_framework.engine.executor import Executor
 from test_framework.engine.journal import Journal
+from test_framework.engine.telling import Place
 from test_framework.model import facts as f
-from test_framework.model.outcome import Blame, Outcome
+from test_framework.model.outcome import BAD, UNPROVEN, Outcome
 from test_framework.model.plan import Plan, TestInfo
 
 TICK_SECONDS = 0.1
-BLAMED = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.TIMED_OUT})
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a test stands in the plan, as its facts say it."""
-
-    test: str
-    category: str
-    layer: str
-    location: str
+ORDER_DEPENDENT = "order_dependent"
+"""flag of a test that failed apart from the tests before it and is well in pytest's own order"""
+REPEATABLE = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
 class Dispatcher:
@@ -61,7 +56,9 @@ class Dispatcher:
         journal: Journal,
         on_tick: Callable[[], None],
         environment: str = "test",
+        suspects: frozenset[str] | None = None,
     ) -> None:
+        """`suspects`: this is a second look; only their outcomes are facts, the other tests just run before them."""
         self.plan = plan
         self.executor = executor
         self.journal = journal
@@ -69,7 +66,10 @@ class Dispatcher:
         self._on_tick = on_tick
         self._environment = environment
         self._tests = tests
-        self._places: dict[int, _Place] = {}
+        self._places: dict[int, Place] = {}
+        self._suspects = suspects
+        self._attempt = 1 if suspects is None else 2
+        self._order = Order(plan)
         self._asks = failures_may_stop(plan)
         self._place_tests()
         self._loop = asyncio.get_running_loop()
@@ -91,7 +91,7 @@ class Dispatcher:
                     for test in chain.tests:
                         info = self._tests[test]
                         location = f"{info.file}:{info.line}" if info.line else info.file
-                        self._places[info.index] = _Place(test, category.name, layer.id, location)
+                        self._places[info.index] = Place(test, category.name, layer.id, location)
 
     # -- the run ----------------------------------------------------------------------------------------------
 
@@ -128,13 +128,30 @@ class Dispatcher:
         try:
             while self._queue:
                 event = self._queue.popleft()
-                if not isinstance(event, LaneReady | UnitEnded | LaneEnded | Woke):
+                if not isinstance(event, LaneReady | UnitEnded | LaneEnded | Woke) and self._counts(event):
                     self.journal.record(event)
                 instructions = self.scheduler.handle(event, self._now())
                 if instructions:
                     self._obey(instructions)
         finally:
             self._working = False
+
+    def _counts(self, fact: f.Fact) -> bool:
+        """Whether a fact is one of this run's: of a second look only what concerns the suspects is."""
+        if self._suspects is None:
+            return True
+        if isinstance(fact, f.TestFinished) and fact.outcome in UNPROVEN:
+            return False
+        if isinstance(fact, f.TestStarted | f.TestFinished | f.SubtestFinished):
+            return fact.test in self._suspects
+        return isinstance(fact, f.WorkerStarted | f.WorkerLost | f.AlertRaised | f.CancelRequested)
+
+    def bad_apart(self) -> frozenset[str]:
+        """Tests that failed without the tests before them in their chain having run in the same lane."""
+        failures = self.journal.state.failures.values()
+        return frozenset(
+            fact.test for fact in failures if fact.outcome in REPEATABLE and self._order.apart(fact.test)
+        )
 
     def _now(self) -> float:
         return self._loop.time()
@@ -152,7 +169,8 @@ class Dispatcher:
         for instruction in instructions:
             match instruction:
                 case Record():
-                    self.journal.record(self._completed(instruction.fact))
+                    if self._counts(instruction.fact):
+                        self.journal.record(self._completed(instruction.fact))
                 case StartUnit():
                     self._start_unit(instruction)
                 case WakeAt():
@@ -173,6 +191,7 @@ class Dispatcher:
 
     def _start_unit(self, instruction: StartUnit) -> None:
         lane, unit = instruction.lane, instruction.unit
+        self._order.given(lane, unit)
         message: dict[str, Any] = {
             "op": "unit",
             "unit": unit.id,
@@ -254,7 +273,11 @@ class Dispatcher:
             place = self._places[message[1]]
             self.hear(
                 f.TestStarted(
-                    test=place.test, attempt=1, category=place.category, layer=place.layer, worker=worker
+                    test=place.test,
+                    attempt=self._attempt,
+                    category=place.category,
+                    layer=place.layer,
+                    worker=worker,
                 )
             )
         elif kind == "p":
@@ -262,7 +285,7 @@ class Dispatcher:
         elif kind == "f":
             outcome = Outcome(message[3]["outcome"])
             self._finished(worker, message[1], message[2], outcome, message[3])
-            if self._asks and outcome in BLAMED and lane not in self._stopping:
+            if self._asks and outcome in REPEATABLE and lane not in self._stopping:
                 self.executor.tell_lane(lane, {"op": "go"})
         elif kind == "u":
             self._waiting[lane] = self._waiting.get(lane, 1) - 1
@@ -277,27 +300,10 @@ class Dispatcher:
     def _finished(
         self, worker: str, index: int, seconds: float, outcome: Outcome, result: dict[str, Any]
     ) -> None:
-        place = self._places[index]
-        self.hear(
-            f.TestFinished(
-                test=place.test,
-                attempt=1,
-                outcome=outcome,
-                category=place.category,
-                layer=place.layer,
-                worker=worker,
-                seconds=seconds,
-                location=place.location,
-                blame=Blame.TEST if outcome in BLAMED else None,
-                message=result.get("message", ""),
-                detail=result.get("detail", ""),
-                phase=result.get("phase", ""),
-                sections=tuple((title, text) for title, text in result.get("sections", ())),
-                properties=tuple((key, value) for key, value in result.get("properties", ())),
-                flags=tuple(result.get("flags", ())),
-                subtests_passed=result.get("subtests_passed", 0),
-            )
-        )
+        fact = telling.finished(self._places[index], self._attempt, worker, seconds, outcome, result)
+        if self._suspects is not None and outcome not in BAD:
+            fact = replace(fact, flags=(*fact.flags, ORDER_DEPENDENT))
+        self.hear(fact)
 
     def _interrupted(self, lane: int, message: list[Any]) -> None:
         """A lane stopped a test because it was told to, and could say so itself."""
@@ -311,56 +317,12 @@ class Dispatcher:
         )
 
     def _rare(self, kind: str, message: list[Any]) -> None:
-        match kind:
-            case "b":
-                place, subtest = self._places[message[1]], message[2]
-                self.hear(
-                    f.SubtestFinished(
-                        test=place.test,
-                        attempt=1,
-                        description=subtest["description"],
-                        outcome=Outcome(subtest["outcome"]),
-                        seconds=subtest["seconds"],
-                        message=subtest["message"],
-                        detail=subtest["detail"],
-                    )
-                )
-            case "w":
-                category, text, when, test, location = message[1]
-                self.hear(
-                    f.WarningRecorded(
-                        category=category,
-                        message=text,
-                        when=when,
-                        test=test,
-                        location=location,
-                        count=message[2],
-                    )
-                )
-            case "x":
-                reason = "interrupt" if message[3] == "KeyboardInterrupt" else "test_request"
-                self.hear(
-                    f.CancelRequested(reason=reason, scope="run", message=f"{message[3]}: {message[1]}")
-                )
-            case "e":
-                alert = (
-                    f"pytest or a plug-in broke while running {self._places[message[1]].test}: {message[2]}"
-                )
-                self.hear(
-                    f.AlertRaised(kind="internal_error", message=alert, detail=message[3], fails_run=True)
-                )
-                self.hear(f.CancelRequested(reason="internal_error", scope="run", message=alert))
-            case "t":
-                self.hear(
-                    f.AlertRaised(
-                        kind="session_teardown",
-                        message=f"a session fixture's teardown failed: {message[1]}",
-                        detail=message[2],
-                        fails_run=True,
-                    )
-                )
+        place = self._places[message[1]] if kind in ("b", "e") else None
+        for fact in telling.rare(kind, place, self._attempt, message):
+            self.hear(fact)
 
     def lane_ended(self, lane: int, reason: str, stack: str, oom: bool) -> None:
+        self._order.lane_gone(lane)
         self._last_unit.pop(lane, None)
         self._waiting.pop(lane, None)
         message = self._stopping.pop(lane, "")
@@ -368,12 +330,8 @@ class Dispatcher:
 
     def left_behind(self, argv: list[str], pid: int, test: str) -> None:
         whose = test or "a test"
-        self.hear(
-            f.AlertRaised(
-                kind="leak",
-                message=f"{whose} left a process behind, which was killed: pid {pid}, {' '.join(argv)[:300]}",
-            )
-        )
+        text = f"{whose} left a process behind, which was killed: pid {pid}, {' '.join(argv)[:300]}"
+        self.hear(f.AlertRaised(kind="leak", message=text))
 
     def executor_lost(self, reason: str) -> None:
         self.hear(f.AlertRaised(kind="engine", message=reason, fails_run=True))

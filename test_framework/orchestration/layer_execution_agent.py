@@ -6,13 +6,16 @@ pytest session may end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from test_framework.core.second_look import MOST_SECONDS, second_look
 from test_framework.engine.dispatcher import Dispatcher
 from test_framework.engine.executor import Collection, Executor
 from test_framework.engine.journal import Journal
 from test_framework.model import facts as f
+from test_framework.model.outcome import StopReason
+from test_framework.model.plan import TestInfo
 from test_framework.orchestration.agent import OrchestrationAgentInterface
 from test_framework.orchestration.test_orchestrator_agent import ERRORS_REASON, Programme
 
@@ -28,6 +31,8 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self._on_tick = on_tick
         self._environment = environment
         self._dispatcher: Dispatcher | None = None
+        self.cut_badly: frozenset[str] = frozenset()
+        """chains whose tests depend on the order inside them"""
 
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
         """{} -> how many tests were executed and are owed so far."""
@@ -45,8 +50,41 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             programme.planned.plan, tests, self.executor, self.journal, self._on_tick, self._environment
         )
         await self._dispatcher.run()
+        await self._look_again(programme, tests)
         ended = await self.executor.end_session(self.journal.state.bad)
         self.journal.record(f.PluginReported(text=ended.text, exit_status=ended.status))
+        self.journal.flush()
+
+    async def _look_again(self, programme: Programme, tests: Mapping[str, TestInfo]) -> None:
+        """Tests that failed in a piece of their module are judged again in pytest's own order."""
+        state = self.journal.state
+        if self._dispatcher is None or state.stop not in (None, StopReason.FAILURES):
+            return
+        look = second_look(programme.planned.plan, self._dispatcher.bad_apart())
+        if look is None:
+            return
+        if look.seconds > MOST_SECONDS:
+            message = (
+                f"{len(look.suspects)} tests failed in a part of their module that ran apart from the rest; running it "
+                f"in order would take about {look.seconds:.0f} s, so they were not judged again"
+            )
+            self.journal.record(f.AlertRaised(kind="order", message=message))
+            return
+        self._dispatcher = Dispatcher(
+            look.plan, tests, self.executor, self.journal, self._on_tick, self._environment, look.suspects
+        )
+        await self._dispatcher.run()
+        self.cut_badly = frozenset(
+            tests[test].chain for test in look.suspects if test not in state.failures and test in tests
+        )
+        well = sorted(test for test in look.suspects if test not in state.failures)
+        if well:
+            names = ", ".join(well[:5]) + (" and more" if len(well) > 5 else "")
+            message = (
+                f"order-dependent: {names} failed apart from the tests before, and passed in pytest's order; "
+                "such modules are kept whole from now on"
+            )
+            self.journal.record(f.AlertRaised(kind="order", message=message))
         self.journal.flush()
 
     def cancel(self, reason: str, message: str) -> bool:

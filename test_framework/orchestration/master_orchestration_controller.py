@@ -259,7 +259,7 @@ class MasterOrchestrationController:
         if self._directory is None:
             return Known()
         record = LastRun.load(self._directory.path.parent.parent)
-        return Known(record.seconds, record.failed)
+        return Known(record.seconds, record.failed, frozenset(record.whole))
 
     def _rules(self, programme: Programme) -> Rules:
         legacy = self.config.wish.legacy and not self.config.wish.explicit_paths
@@ -322,6 +322,8 @@ class MasterOrchestrationController:
             outcomes,
             frozenset(outcome.value for outcome in BAD),
         )
+        if self._execution is not None:
+            record.whole |= self._execution.cut_badly
         try:
             record.save(base)
             prune(base / "runs")

@@ -22,6 +22,8 @@ class LastRun:
 
     seconds: dict[str, float] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+    """chains (modules) that must not be cut, because their tests depend on their order"""
 
     @classmethod
     def load(cls, base: Path) -> LastRun:
@@ -29,7 +31,7 @@ class LastRun:
             body = json.loads((base / "last_run.json").read_bytes())
             if body.get("version") != VERSION:
                 return cls()
-            return cls(dict(body["seconds"]), dict(body["failed"]))
+            return cls(dict(body["seconds"]), dict(body["failed"]), set(body.get("whole", ())))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
@@ -50,6 +52,7 @@ class LastRun:
             "version": VERSION,
             "seconds": {test: round(value, 6) for test, value in self.seconds.items()},
             "failed": self.failed,
+            "whole": sorted(self.whole),
         }
         temporary = base / f"last_run.json.{os.getpid()}"
         temporary.write_text(json.dumps(body, separators=(",", ":")), encoding="ascii")

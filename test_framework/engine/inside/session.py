@@ -128,8 +128,7 @@ class Zygote:
         message = self._serve(session)
         if self.lane is not None:
             return self.lane.run()
-        if message.get("failed"):
-            session.testsfailed = max(session.testsfailed, message["failed"])
+        session.testsfailed = message.get("failed", session.testsfailed)
         return True
 
     def _tell(self, session):
