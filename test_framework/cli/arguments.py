@@ -7,7 +7,6 @@ and refused by name (`NOT_YET`), never ignored.
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -97,6 +96,8 @@ class Parser(argparse.ArgumentParser):
         hint = f"{self.prog} --help lists every flag"
         _, unrecognized, words = message.partition("unrecognized arguments: ")
         if unrecognized:
+            import difflib
+
             hint = f"what is meant for pytest goes after --, like: {self.prog} -- {words}\n{hint}"
             near = difflib.get_close_matches(words.split()[0].split("=")[0], self._option_string_actions, n=1)
             if near:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from test_framework.cli.project import find_interpreter, find_root, pytest_arguments, usable_cpus
+from test_framework.cli.pytest_itself import become_pytest, only_prints
 from test_framework.configuration.load import load_settings
 from test_framework.core.selection import Wish, choose
 from test_framework.engine.processes import Keeper, test_environment
@@ -28,6 +29,8 @@ def run(options: argparse.Namespace, pytest_args: Sequence[str], argv: Sequence[
         foreground = tuple(layer.id for layer in settings.layers.values() if not layer.background)
         wish = make_wish(options, explicit, foreground)
     choose(wish, settings)
+    if only_prints(pytest_args):
+        become_pytest(interpreter, root, [*_options_for_pytest(options), *arguments])
     run_id = new_run_id()
     keeper = Keeper(run_id, root, test_environment(os.environ, run_id, {"TEST_ENV": settings.environment}))
     zygote = keeper.start(interpreter, terminal=options.pdb)
@@ -40,7 +43,7 @@ def run(options: argparse.Namespace, pytest_args: Sequence[str], argv: Sequence[
 
     config = MasterOrchestrationConfig(
         project_root=root,
-        mode=options.execution_mode or ("layers" if wish.layers else "legacy"),
+        mode=options.execution_mode or _mode_name(wish),
         wish=wish,
         settings=settings,
         interpreter=interpreter,
@@ -59,6 +62,12 @@ def run(options: argparse.Namespace, pytest_args: Sequence[str], argv: Sequence[
     from test_framework.cli.terminal import run_in_terminal
 
     return run_in_terminal(MasterOrchestrationController(config))
+
+
+def _mode_name(wish: Wish) -> str:
+    if wish.layers:
+        return "layers"
+    return "paths" if wish.explicit_paths else "legacy"
 
 
 def make_wish(options: argparse.Namespace, explicit: bool, layers: tuple[str, ...] = ()) -> Wish:

@@ -139,7 +139,8 @@ class RunState:
             case f.SinkFailed():
                 self.broken_sinks[fact.sink] = fact.message
             case f.PluginReported():
-                self.plugin_text, self.session_exit = fact.text, fact.exit_status
+                self.plugin_text += fact.text
+                self.session_exit = fact.exit_status or self.session_exit
             case f.RunFinished():
                 self.finished = fact
 

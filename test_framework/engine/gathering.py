@@ -107,6 +107,14 @@ def choose_isolation(asked: str, unsafe: str) -> tuple[str, str]:
     return ("spawn", unsafe) if unsafe else ("fork", "")
 
 
+def no_python(interpreter: str, status: int, output: str) -> UserError:
+    """The interpreter ended before it could say what it is: most often it is no Python."""
+    return UserError(
+        f"{interpreter} did not start pytest (exit status {status}): is it a Python interpreter?",
+        output or "name a Python executable with --python, for example python3.12",
+    )
+
+
 def no_pytest(interpreter: str, message: str) -> UserError:
     return UserError(
         f"pytest cannot be used in {interpreter}: {message}",

@@ -15,7 +15,7 @@ from typing import Any
 
 from test_framework.core.instructions import Force
 from test_framework.engine.executor import Collection, Listener, SessionEnd
-from test_framework.engine.gathering import Gathering, no_pytest
+from test_framework.engine.gathering import Gathering, no_pytest, no_python
 from test_framework.engine.lane_link import LaneLink, ending, oom_kills
 from test_framework.engine.output import OutputLog
 from test_framework.engine.processes import Keeper, Zygote
@@ -93,6 +93,8 @@ class PytestLanes:
             raise no_pytest(self.request.interpreter, told["message"])
         if told["type"] == "ended":
             output = self.output.tail(6000).strip()
+            if not self._gathering.python and int(told["status"]) >= 0:
+                raise no_python(self.request.interpreter, int(told["status"]), output)
             raise self._gathering.ended(int(told["status"]), str(told.get("how", "")), output)
         self._digest = told["digest"]
         collection = self._gathering.collection(told, self.request.isolation)

@@ -86,6 +86,8 @@ def rare(kind: str, place: Place | None, attempt: int, message: list[Any]) -> It
             alert = f"pytest or a plug-in broke while running {place.test}: {message[2]}"
             yield f.AlertRaised(kind="internal_error", message=alert, detail=message[3], fails_run=True)
             yield f.CancelRequested(reason="internal_error", scope="run", message=alert)
+        case "y":
+            yield f.PluginReported(text=message[1])
         case "t":
             text = f"a session fixture's teardown failed: {message[1]}"
             yield f.AlertRaised(kind="session_teardown", message=text, detail=message[2], fails_run=True)

@@ -94,14 +94,30 @@ class _WatchedEnvironment(os._Environ):
     """os.environ that notes when a variable which differs per lane is read."""
 
     def __getitem__(self, key):
-        if key in LANE_NAMES:
-            _READ.add(key)
+        if key in LANE_NAMES and _is_harmless_reader(key):
+            raise KeyError(key)
         return super().__getitem__(key)
 
     def __contains__(self, key):
-        if key in LANE_NAMES:
-            _READ.add(key)
+        if key in LANE_NAMES and _is_harmless_reader(key):
+            return False
         return super().__contains__(key)
+
+
+HARMLESS_READERS = frozenset({"pytest_benchmark", "xdist"})
+"""Plug-ins that only want to know whether xdist runs, which it does not."""
+
+
+def _is_harmless_reader(key):
+    """Whether a plug-in asks that is better told nothing; any other reader is noted."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") in ("os", "_collections_abc", "collections.abc"):
+        frame = frame.f_back
+    module = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
+    if module.split(".")[0] in HARMLESS_READERS:
+        return True
+    _READ.add(key)
+    return False
 
 
 _READ = set()
@@ -123,31 +139,32 @@ class Surroundings:
         self.seeded = True
         return self._seed(*arguments, **named)
 
-    def unsafe_to_fork(self, control_fd):
+    def unsafe_to_fork(self, control_fd, config):
         """Why lanes should be spawned rather than forked; '' when forking is safe. Ends the watch."""
         os.environ.__class__ = self._environment
         random.seed = self._seed
         if _READ:
             return "%s was read while collecting" % ", ".join(sorted(_READ))
-        threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+        others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+        threads = [thread for thread in others if not _serves_rerunfailures(thread)]
         if threads:
             return "threads run after collection: %s" % ", ".join(thread.name for thread in threads[:5])
         try:
             tasks = len(os.listdir("/proc/self/task"))
         except OSError:
             tasks = 1
-        if tasks > 1:
-            return "%d native threads run after collection" % (tasks - 1)
-        return self._open_sockets(control_fd)
+        if tasks > 1 + len(others):
+            return "%d native threads run after collection" % (tasks - 1 - len(others))
+        return self._open_sockets({control_fd, _rerunfailures_socket(config)})
 
     @staticmethod
-    def _open_sockets(control_fd):
+    def _open_sockets(known):
         try:
             descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
         except OSError:
             return ""
         for fd in descriptors:
-            if fd == control_fd or fd <= 2:
+            if fd in known or fd <= 2:
                 continue
             try:
                 status = os.fstat(fd)
@@ -158,6 +175,16 @@ class Surroundings:
             except OSError:
                 continue
         return ""
+
+
+def _serves_rerunfailures(thread):
+    """pytest-rerunfailures starts a server for xdist's workers where xdist is installed; lanes use its store directly."""
+    return getattr(getattr(thread, "_target", None), "__module__", "") == "pytest_rerunfailures"
+
+
+def _rerunfailures_socket(config):
+    server = getattr(getattr(config, "failures_db", None), "sock", None)
+    return server.fileno() if server is not None else -1
 
 
 def mute_reporter(config):
@@ -351,3 +378,15 @@ def restore_process_state(before):
         signal.setitimer(signal.ITIMER_REAL, 0)
     if after[4] != wakeup:
         _set_wakeup_fd(wakeup)
+
+
+def benchmark_table(config, summary):
+    """What pytest-benchmark shows of the tests that this lane measured; '' where there is nothing."""
+    measured = getattr(config, "_benchmarksession", None)
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None or not getattr(measured, "benchmarks", None):
+        return ""
+    summary.keep = True
+    measured.display(reporter)
+    summary.keep = False
+    return summary.getvalue()

@@ -24,6 +24,7 @@ class Inventory:
         self._ids = {}
         self._marks = {}
         self._inherited = {}
+        self._measures = getattr(session.config, "_benchmarksession", None) is not None
         self.mark_sets = []
         self.files = []
 
@@ -38,7 +39,10 @@ class Inventory:
             chain = "group:" + group if group is not None else self.files[file]
             linked = group is not None or (chain == before_chain and self._share(before, item))
             exclusive = "serial" in marks
-            if exclusive:
+            if self._measures and "benchmark" in getattr(item, "fixturenames", ()):
+                # pytest-benchmark: figures mean something only alone, and its table needs all of them in one process.
+                chain, linked, exclusive = "serial:benchmark", True, True
+            elif exclusive:
                 chain, linked = "serial:" + chain, False
             yield [self._unique(item.nodeid), file, self._line(item), chain, self._mark_set(marks), linked, exclusive]
             before, before_chain = item, chain

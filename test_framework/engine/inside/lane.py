@@ -309,6 +309,9 @@ class Lane:
     def goodbye(self, status):
         """After pytest's own session end: the last words, with what a session fixture's teardown may have broken."""
         self._tell_warnings()
+        table = adaptation.benchmark_table(self.config, self.zygote.summary)
+        if table:
+            self.pipe.write(channel.encode(["y", table]) + "\n")
         self.pipe.write(channel.encode(["z", int(status)]) + "\n")
 
     # -- session fixtures -------------------------------------------------------------------------------------

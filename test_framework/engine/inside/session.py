@@ -11,6 +11,7 @@ import io
 import os
 import select
 import sys
+import warnings
 
 import pytest
 
@@ -134,7 +135,7 @@ class Zygote:
     def _tell(self, session):
         inventory = Inventory(session)
         rows = list(inventory.rows())
-        unsafe = self.surroundings.unsafe_to_fork(self.control.fd)
+        unsafe = self.surroundings.unsafe_to_fork(self.control.fd, session.config)
         digest = hashlib.sha256("\n".join(row[0] for row in rows).encode("utf-8", "surrogatepass")).hexdigest()
         if not self.request.get("quiet"):
             self.control.send_rows("items", rows)
@@ -184,7 +185,10 @@ class Zygote:
         if self.request.get("tune_gc", True) and not self.frozen:
             self.frozen = True
             gc.freeze()
-        pid = os.fork()
+        with warnings.catch_warnings():
+            # Threads that are known to be harmless (see adaptation) make Python 3.12 warn.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
         if pid == 0:
             os.close(reading)
             for pidfd, lane in self.lanes.items():
