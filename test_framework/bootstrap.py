@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import NoReturn
 
-NEEDED = ("yaml", "pydantic", "pydantic_core", "rich", "psutil", "pytest")
+NEEDED = ("yaml", "pydantic", "pydantic_core", "pytest")
 """modules that the command imports (pydantic_core: only pydantic 2 has it)"""
 LOCK = "requirements.lock"
 DIRECTORIES = (".venv", os.path.join(".apex", "venv"))

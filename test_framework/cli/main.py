@@ -16,6 +16,7 @@ from test_framework.model.errors import UserError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (default: the process's own) and return its exit code."""
+    open_closed_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         options, pytest_args = parse(arguments, _program())
@@ -32,6 +33,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except SystemExit as request:  # argparse ends so after --help and --version
         return int(request.code or 0)
+
+
+def open_closed_streams() -> None:
+    """Where the user closed stdin, stdout or stderr (`>&-`), put /dev/null, before a file or socket takes the place."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for name, fd in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            mode = "r" if fd == 0 else "w"
+            stream = open(fd, mode, encoding="utf-8", errors="backslashreplace", closefd=False)
+            setattr(sys, name, stream)
 
 
 def complain(error: UserError) -> None:

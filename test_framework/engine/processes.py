@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +44,22 @@ class Zygote:
         self.control = control
         self.output = output
         """read end of the pipe that is its stdout and stderr; None when it has the terminal"""
+        self._pidfd = -1
+
+    def born(self, pid: int) -> None:
+        self._pidfd = open_process(pid)
+
+    def kill(self) -> None:
+        """Kill it ourselves: for when the keeper, whose task that is, is gone."""
+        if self._pidfd >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def close(self) -> None:
         self.control.close()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
         if self.output is not None:
             os.close(self.output)
             self.output = None
@@ -121,6 +136,14 @@ class Keeper:
     def _close(fds: list[int], terminal: bool) -> None:
         for fd in set(fds[3:] if terminal else fds):
             os.close(fd)
+
+
+def open_process(pid: int) -> int:
+    """A pidfd of the process, -1 when it is gone already."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return -1
 
 
 def zygote_command(interpreter: str) -> list[str]:

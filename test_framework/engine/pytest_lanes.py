@@ -18,7 +18,7 @@ from test_framework.engine.executor import Collection, Listener, SessionEnd
 from test_framework.engine.gathering import Gathering, no_pytest, no_python
 from test_framework.engine.lane_link import LaneLink, ending, oom_kills
 from test_framework.engine.output import OutputLog
-from test_framework.engine.processes import Keeper, Zygote
+from test_framework.engine.processes import Keeper, Zygote, open_process
 from test_framework.engine.requests import LaneRequest
 from test_framework.engine.sweeps import Sweeps
 
@@ -49,7 +49,6 @@ class PytestLanes:
         self._sweeps = Sweeps(keeper)
         self._isolation = "fork"
         self._digest = ""
-        self._zygote_gone = False
         self._closed = False
         self._send(zygote, request.session(quiet=False))
         self._watch(zygote)
@@ -199,6 +198,7 @@ class PytestLanes:
 
     def _has_process(self, link: LaneLink, pid: int, pidfd: int) -> None:
         link.pid, link.pidfd = pid, pidfd
+        self._sweeps.ours.add(pid)
         if self._listener is not None:
             self._listener.lane_started(link.lane, link.generation, pid)
 
@@ -288,6 +288,7 @@ class PytestLanes:
         message = self.keeper.receive()
         if message is None:
             self._loop.remove_reader(self.keeper.control)
+            self.zygote.kill()
             self._all_lost("the keeper process is gone")
             return
         match message["type"]:
@@ -300,12 +301,10 @@ class PytestLanes:
 
     def _process_spawned(self, message: dict[str, Any]) -> None:
         entry = self._spawned.get(message["id"])
-        if entry is not None and message["id"]:
-            try:
-                pidfd = os.pidfd_open(message["pid"])
-            except ProcessLookupError:
-                pidfd = -1
-            self._has_process(entry[1], message["pid"], pidfd)
+        if not message["id"]:
+            self.zygote.born(message["pid"])
+        elif entry is not None:
+            self._has_process(entry[1], message["pid"], open_process(message["pid"]))
 
     def _process_exited(self, message: dict[str, Any]) -> None:
         entry = self._spawned.pop(message["id"], None)
@@ -317,7 +316,6 @@ class PytestLanes:
             self._lane_ended(link, message["status"])
         if message["id"]:
             return
-        self._zygote_gone = True
         while self.zygote.control.fileno() >= 0:
             try:
                 data, fds, _flags, _address = socket.recv_fds(self.zygote.control, 1 << 18, 4)

@@ -18,6 +18,8 @@ class Sweeps:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
+        self.ours: set[int] = set()
+        """pids of lanes: one that is swept was orphaned by its dead parent, not left by a test"""
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._asked = 0
 
@@ -36,7 +38,8 @@ class Sweeps:
         """The keeper's answer."""
         if listener is not None:
             for row in message["killed"]:
-                listener.left_behind(row["argv"], row["pid"], row["test"])
+                if row["pid"] not in self.ours:
+                    listener.left_behind(row["argv"], row["pid"], row["test"])
         future = self._waiting.pop(message["id"], None)
         if future is not None and not future.done():
             future.set_result(None)
