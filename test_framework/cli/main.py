@@ -45,7 +45,7 @@ def open_closed_streams() -> None:
     for name, fd in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:
             mode = "r" if fd == 0 else "w"
-            stream = open(fd, mode, encoding="utf-8", errors="backslashreplace", closefd=False)
+            stream = open(fd, mode, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
 
 

@@ -71,6 +71,7 @@ def make_plan(
         by_category.setdefault(place(test), []).append(test)
     costs = _Costs(known, wish.failed_first or wish.last_failed)
     layers, taken = _layers(settings, wish, chosen, by_category, costs)
+    notes += _without_tests(wish, chosen, layers, by_category)
     owed = tuple(
         (
             test.id,
@@ -109,6 +110,24 @@ def make_plan(
         ),
         notes=tuple(notes),
     )
+
+
+def _without_tests(
+    wish: Wish, chosen: Chosen, layers: tuple[LayerPlan, ...], by_category: Mapping[str, list[TestInfo]]
+) -> list[str]:
+    """Which of the layers or categories that were asked for have no test at all, and where the tests are."""
+    if wish.explicit_paths or not by_category:
+        return []
+    asked, what = list(wish.categories), "category"
+    if chosen.layers:
+        empty = {layer.id for layer in layers if not any(each.chains for each in layer.categories)}
+        asked, what = [name for name in chosen.layers if name in empty], "layer"
+    there = ", ".join(f"{name} ({len(tests)})" for name, tests in by_category.items())
+    return [
+        f"no test here belongs to {what} {name}; there are tests of: {there}"
+        for name in asked
+        if name not in by_category
+    ]
 
 
 def _fail_fast_mode(wish: Wish) -> str:

@@ -120,6 +120,13 @@ class Keeper:
         message: dict[str, Any] | None = json.loads(data) if data else None
         return message
 
+    def wait(self) -> None:
+        """Wait until the keeper process has ended."""
+        try:
+            os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            return  # somebody else's handler has waited for it
+
     def _ends(self, terminal: bool, number: int = 0) -> tuple[Zygote, list[int]]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for each in (ours, theirs):

@@ -7,6 +7,7 @@ spawned ones; a busy lane's pipe is read a few dozen times a second, a waiting l
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -24,6 +25,8 @@ from test_framework.engine.sweeps import Sweeps
 
 READ_EVERY_SECONDS = 0.025
 SESSION_END_SECONDS = 120.0
+EXIT_SECONDS = 10.0
+"""how long the project's interpreter may take for its exit handlers after the session's end"""
 
 
 class PytestLanes:
@@ -45,6 +48,8 @@ class PytestLanes:
         self._gathering = Gathering()
         self._collected: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._session: asyncio.Future[int] = self._loop.create_future()
+        self._gone = asyncio.Event()
+        """the first interpreter has ended"""
         self._summary: list[str] = []
         self._sweeps = Sweeps(keeper)
         self._isolation = "fork"
@@ -328,6 +333,7 @@ class PytestLanes:
         status = message["status"]
         how = ending(status, True, False) if os.WIFSIGNALED(status) else ""
         code = os.waitstatus_to_exitcode(status) if not how else -1
+        self._gone.set()
         if not self._collected.done():
             self._collected.set_result({"type": "ended", "status": code, "how": how})
         elif not self._session.done():
@@ -351,6 +357,7 @@ class PytestLanes:
             self._listener.batch_over()
         if not self._collected.done():
             self._collected.set_result({"type": "ended", "status": -1, "how": reason})
+        self._gone.set()
         if not self._session.done():
             self._session.set_result(-1)
 
@@ -364,6 +371,8 @@ class PytestLanes:
             return SessionEnd(
                 -1, f"the project's pytest session did not end within {SESSION_END_SECONDS:.0f} s"
             )
+        with contextlib.suppress(TimeoutError):  # exit handlers that hang are ended by `close`
+            await asyncio.wait_for(self._gone.wait(), EXIT_SECONDS)
         return SessionEnd(status, "".join(self._summary))
 
     async def close(self) -> None:
@@ -381,7 +390,7 @@ class PytestLanes:
             self._forget(zygote)
         self._forget(self.zygote)
         self.keeper.control.close()
-        await asyncio.to_thread(_wait_for, self.keeper.pid)
+        await asyncio.to_thread(self.keeper.wait)
 
     def _forget(self, zygote: Zygote) -> None:
         if zygote.control.fileno() >= 0:
@@ -389,10 +398,3 @@ class PytestLanes:
         if zygote.output is not None:
             self._loop.remove_reader(zygote.output)
         zygote.close()
-
-
-def _wait_for(pid: int) -> None:
-    try:
-        os.waitpid(pid, 0)
-    except ChildProcessError:
-        return

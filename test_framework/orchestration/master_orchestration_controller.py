@@ -208,7 +208,7 @@ class MasterOrchestrationController:
             run_directory=directory.path if directory is not None else None,
             junit_path=config.junit_path,
             report_directory=config.report_directory,
-            live=not config.show_output,
+            live=not config.show_output and config.isolation != "inline",
             on_failure=lambda sink, message: self._sink_failed(journal, sink, message),
         )
         return journal, progress

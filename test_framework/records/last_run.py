@@ -55,5 +55,11 @@ class LastRun:
             "whole": sorted(self.whole),
         }
         temporary = base / f"last_run.json.{os.getpid()}"
-        temporary.write_text(json.dumps(body, separators=(",", ":")), encoding="ascii")
-        os.replace(temporary, base / "last_run.json")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            with open(os.open(temporary, flags, 0o600), "w", encoding="ascii") as file:
+                file.write(json.dumps(body, separators=(",", ":")))
+            os.replace(temporary, base / "last_run.json")
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise

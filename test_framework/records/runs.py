@@ -56,7 +56,8 @@ class RunDirectory:
     def _open(cls, base: Path, run: str, notes: list[str]) -> RunDirectory:
         path = base / "runs" / run
         make_private(base)
-        path.mkdir(parents=True, mode=0o700)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700)
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         lock = os.open(path / "lock", flags, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
