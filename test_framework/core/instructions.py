@@ -98,6 +98,8 @@ class StopLane:
     """the test to interrupt; a lane that is at another test by now ignores it"""
     why: str = "cancelled"
     """timed_out | cancelled"""
+    ends: bool = False
+    """its scope is over: the lane must not begin another test, even if it can report this one itself"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

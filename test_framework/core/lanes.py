@@ -138,7 +138,8 @@ class Lane:
     def _stop(self) -> StopLane:
         assert self.force is not None
         why = "timed_out" if self.cause is Cause.LIMIT else "cancelled"
-        return StopLane(lane=self.number, force=self.force, test=self.test, why=why)
+        ends = self.category is None or self.category.halt is not None
+        return StopLane(lane=self.number, force=self.force, test=self.test, why=why, ends=ends)
 
 
 def worker_name(lane: int) -> str:

@@ -83,10 +83,12 @@ def _layers_of_mode(mode: str, settings: Settings) -> tuple[str, ...]:
 def with_dependencies(names: Iterable[str], settings: Settings) -> tuple[str, ...]:
     """The categories and all that they depend on, dependencies first, each once."""
     ordered: dict[str, None] = {}
+    seen: set[str] = set()
 
     def visit(name: str) -> None:
-        if name in ordered or name not in settings.categories:
+        if name in seen or name not in settings.categories:
             return
+        seen.add(name)
         for needed in settings.categories[name].dependencies:
             visit(needed)
         ordered[name] = None

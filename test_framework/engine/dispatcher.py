@@ -220,6 +220,8 @@ class Dispatcher:
                 else "timed out: the time of its category is up"
             )
         self._stopping[instruction.lane] = message
+        if instruction.ends and instruction.force is Force.INTERRUPT:
+            self.executor.tell_lane(instruction.lane, {"op": "stop"})
         self.executor.stop_lane(instruction.lane, instruction.force, index, instruction.why, message)
         if instruction.force is not Force.AFTER_TEST:
             self.executor.hungry(instruction.lane, True)

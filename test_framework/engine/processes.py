@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ LANE_VARIABLES = frozenset(
     {"PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID", "PYTEST_CURRENT_TEST"}
 )
 BIG_BUFFER = 4 << 20
+MOST_DATAGRAM = 200_000
+"""bytes; 256 KiB are read at once"""
 ZYGOTE_FD = 3
 
 
@@ -45,6 +47,29 @@ class Zygote:
         self.output = output
         """read end of the pipe that is its stdout and stderr; None when it has the terminal"""
         self._pidfd = -1
+        self._parts: list[bytes] = []
+
+    def send(self, message: Mapping[str, Any], fds: Sequence[int] = ()) -> None:
+        """Send one message, in parts where it is long (see inside/channel.py). Raises OSError when nobody listens."""
+        data = json.dumps(message).encode()
+        while len(data) > MOST_DATAGRAM:
+            self.control.send(b"+" + data[:MOST_DATAGRAM])
+            data = data[MOST_DATAGRAM:]
+        if fds:
+            socket.send_fds(self.control, [data], list(fds))
+        else:
+            self.control.send(data)
+
+    def receive(self) -> tuple[dict[str, Any] | None, list[int]]:
+        """The next whole message and its descriptors; None at the end. Raises BlockingIOError when none waits."""
+        while True:
+            data, fds, _flags, _address = socket.recv_fds(self.control, 1 << 18, 4)
+            if data[:1] == b"+":
+                self._parts.append(data[1:])
+                continue
+            whole, self._parts = b"".join([*self._parts, data]), []
+            message: dict[str, Any] | None = json.loads(whole) if data else None
+            return message, fds
 
     def born(self, pid: int) -> None:
         self._pidfd = open_process(pid)
@@ -104,7 +129,10 @@ class Keeper:
             "env": {**self.environment, **environment},
             "cwd": str(self.directory),
         }
-        socket.send_fds(self.control, [json.dumps(request).encode()], fds)
+        with suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # the keeper's end is noticed by who listens to it
+            socket.send_fds(self.control, [json.dumps(request).encode()], fds)
         self._close(fds, False)
         return zygote
 

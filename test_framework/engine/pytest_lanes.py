@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import socket
 from collections.abc import Mapping
@@ -63,12 +62,8 @@ class PytestLanes:
 
     @staticmethod
     def _send(zygote: Zygote, message: Mapping[str, Any], fds: list[int] | None = None) -> None:
-        data = json.dumps(message).encode()
         try:
-            if fds:
-                socket.send_fds(zygote.control, [data], fds)
-            else:
-                zygote.control.send(data)
+            zygote.send(message, fds or ())
         except (BrokenPipeError, ConnectionResetError):
             return  # its end is noticed by the keeper
 
@@ -107,15 +102,14 @@ class PytestLanes:
 
     def _zygote_said(self, zygote: Zygote) -> None:
         try:
-            data, fds, _flags, _address = socket.recv_fds(zygote.control, 1 << 18, 4)
+            message, fds = zygote.receive()
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            data, fds = b"", []
-        if not data:
+            message, fds = None, []
+        if message is None:
             self._loop.remove_reader(zygote.control)
             return
-        message = json.loads(data)
         if zygote.number:
             self._spawned_said(zygote, message)
         else:
@@ -135,6 +129,9 @@ class PytestLanes:
                 link = self._links.get(message["lane"])
                 if link is not None and link.generation == message["generation"]:
                     self._lane_ended(link, message["status"])
+            case "plugin_broke":
+                if self._listener is not None:
+                    self._listener.executor_lost(f"a plug-in broke on a test's report: {message['message']}")
             case "summary":
                 self._summary += message["rows"]
             case "session_finished":
@@ -272,6 +269,8 @@ class PytestLanes:
             self._listener.lane_said(link.lane, message)
 
     def _lane_ended(self, link: LaneLink, status: int) -> None:
+        if not link.open:
+            return  # it was given up already, with the interpreter or the keeper that it hung on
         self._loop.remove_reader(link.results)
         self._tell(link, link.read_all())
         oom = oom_kills() > link.ooms
@@ -323,12 +322,12 @@ class PytestLanes:
             return
         while self.zygote.control.fileno() >= 0:
             try:
-                data, fds, _flags, _address = socket.recv_fds(self.zygote.control, 1 << 18, 4)
+                last_message, fds = self.zygote.receive()
             except OSError:
                 break
-            if not data:
+            if last_message is None:
                 break
-            self._first_said(json.loads(data), fds)
+            self._first_said(last_message, fds)
         self._read_output(self.zygote)
         status = message["status"]
         how = ending(status, True, False) if os.WIFSIGNALED(status) else ""
@@ -336,14 +335,17 @@ class PytestLanes:
         self._gone.set()
         if not self._collected.done():
             self._collected.set_result({"type": "ended", "status": code, "how": how})
-        elif not self._session.done():
+            return
+        if not self._session.done():
             self._session.set_result(code)
-            if self._links:
-                self._all_lost(f"the project's pytest session is gone: {how or f'exit status {code}'}")
+        if self._links:
+            self._all_lost(f"the project's pytest session is gone: {how or f'exit status {code}'}")
 
     def _all_lost(self, reason: str) -> None:
         if self._closed:
             return
+        if self._listener is not None:
+            self._listener.executor_lost(reason)  # first, so that no lane is opened in place of the lost ones
         for link in list(self._links.values()):
             link.stop(Force.KILL, 0, "", "")
             self._loop.remove_reader(link.results)
@@ -353,7 +355,6 @@ class PytestLanes:
             if self._listener is not None:
                 self._listener.lane_ended(link.lane, reason, "", False)
         if self._listener is not None:
-            self._listener.executor_lost(reason)
             self._listener.batch_over()
         if not self._collected.done():
             self._collected.set_result({"type": "ended", "status": -1, "how": reason})
@@ -383,12 +384,10 @@ class PytestLanes:
             self._loop.remove_reader(link.results)
             link.close()
         self._links.clear()
-        swept = self._sweeps.ask(everything=True)
-        await asyncio.wait([swept], timeout=10.0)
+        await asyncio.wait([self._sweeps.ask(everything=True)], timeout=10.0)
         self._loop.remove_reader(self.keeper.control)
-        for zygote, _ in list(self._spawned.values()):
+        for zygote in (self.zygote, *(each for each, _ in self._spawned.values())):
             self._forget(zygote)
-        self._forget(self.zygote)
         self.keeper.control.close()
         await asyncio.to_thread(self.keeper.wait)
 

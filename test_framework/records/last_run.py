@@ -31,7 +31,8 @@ class LastRun:
             body = json.loads((base / "last_run.json").read_bytes())
             if body.get("version") != VERSION:
                 return cls()
-            return cls(dict(body["seconds"]), dict(body["failed"]), set(body.get("whole", ())))
+            seconds = {test: float(value) for test, value in body["seconds"].items()}
+            return cls(seconds, dict(body["failed"]), set(body.get("whole", ())))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from test_framework.model.facts import Stamped
 from test_framework.model.wire import WireError, decode
 
-RUN_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 KEEP_RUNS = 50
 
 

@@ -75,7 +75,9 @@ class Started:
         deadline = time.monotonic() + WAIT_SECONDS
         while not path.exists():
             assert time.monotonic() < deadline, f"{path.name} was never written: {self.stderr()}"
-            assert self.process.poll() is None, f"the run ended before {path.name} was written: {self.stderr()}"
+            assert self.process.poll() is None, (
+                f"the run ended before {path.name} was written: {self.stderr()}"
+            )
             time.sleep(0.01)
 
     def pid_of(self, worker: str) -> int:

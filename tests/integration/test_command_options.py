@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,7 +29,29 @@ def test_bad():
     assert left == 42
 """
 CONFIG = "[pytest]\nmarkers =\n    smoke: quick\n    database: db\n    api: api\n"
-SLEEPS = "import time\n\ndef test_quick():\n    pass\n\ndef test_sleeps():\n    time.sleep(60)\n\ndef test_later():\n    pass\n"
+SLEEPS = """
+import time
+
+def test_quick():
+    pass
+
+def test_sleeps():
+    time.sleep(60)
+
+def test_later():
+    pass
+"""
+SLEEP_ON = """
+import time, pytest
+
+def test_quick():
+    pass
+
+@pytest.mark.parametrize("i", range(8))
+def test_sleeps(i):
+    time.sleep(60)
+"""
+LAST = "test_a.py::test_sleeps[7]"
 LAYERS = """
 layers:
   first: {categories: [{name: unit, timeout_seconds: 60}], max_duration_minutes: 1%s}
@@ -73,7 +95,11 @@ def test_s_shows_what_tests_print_and_its_absence_does_not(command: Command, pro
 
 @pytest.mark.parametrize(
     ("style", "shown", "hidden"),
-    [("long", b"left = 41", b"~"), ("short", b"assert left == 42", b"def test_bad"), ("no", b"FAILED", b"left = 41")],
+    [
+        ("long", b"left = 41", b"~"),
+        ("short", b"assert left == 42", b"def test_bad"),
+        ("no", b"FAILED", b"left = 41"),
+    ],
 )
 def test_tb_chooses_the_style_of_tracebacks(
     command: Command, project: Path, style: str, shown: bytes, hidden: bytes
@@ -87,7 +113,7 @@ def test_tb_chooses_the_style_of_tracebacks(
 def test_junitxml_writes_a_report_where_it_was_asked_for(command: Command, project: Path) -> None:
     run = command.run(project, "--junitxml", "reports/out.xml")
     assert run.exit_code == 1
-    suite = ElementTree.parse(project / "reports" / "out.xml").getroot()
+    suite = ET.parse(project / "reports" / "out.xml").getroot()
     cases = {case.get("name"): [child.tag for child in case] for case in suite.iter("testcase")}
     assert set(cases) == {"test_one", "test_two", "test_bad"}
     assert cases["test_bad"] == ["failure"]
@@ -152,15 +178,17 @@ def test_a_test_timeout_costs_the_test_and_not_the_next(command: Command, tmp_pa
 
 
 def test_a_run_timeout_ends_the_run_and_names_what_is_owed(command: Command, tmp_path: Path) -> None:
-    run = command.run(write(tmp_path / "project", test_a=SLEEPS), "--run-timeout", "2", "-n", "1", "--", ".")
+    run = command.run(
+        write(tmp_path / "project", test_a=SLEEP_ON), "--run-timeout", "2", "-n", "1", "--", "."
+    )
     assert run.exit_code not in (0, 3), run.explain()
     assert run.of("run.finished")[0]["seconds"] < 4.0
-    assert "test_a.py::test_later" in run.owed
+    assert LAST in run.owed
     assert ledger_adds_up(run)
 
 
 def test_a_layer_s_deadline_holds_and_its_rest_is_owed_by_name(command: Command, tmp_path: Path) -> None:
-    project = write(tmp_path / "project", test_a=SLEEPS)
+    project = write(tmp_path / "project", test_a=SLEEP_ON)
     (project / "apex.yaml").write_text(
         "layers:\n  only: {categories: [{name: unit, timeout_seconds: 60}], max_duration_minutes: 0.02}\n"
     )
@@ -168,15 +196,16 @@ def test_a_layer_s_deadline_holds_and_its_rest_is_owed_by_name(command: Command,
     (begun,) = run.of("layer.started")
     (ended,) = run.of("layer.finished")
     assert ended["elapsed"] - begun["elapsed"] <= 1.2 + 2.0, run.explain()
-    assert ended["status"] == "timed_out"
+    assert ended["reason"] == "budget: layer only is out of time"
+    assert ended["status"] in ("failed", "timed_out")
     assert run.exit_code in (1, 10), run.explain()
-    assert "test_a.py::test_later" in run.owed
-    assert b"test_a.py::test_later" in run.stdout
+    assert LAST in run.owed
+    assert LAST.encode() in run.stdout
     assert ledger_adds_up(run)
 
 
 def test_a_category_s_time_limit_holds(command: Command, tmp_path: Path) -> None:
-    project = write(tmp_path / "project", test_a=SLEEPS)
+    project = write(tmp_path / "project", test_a=SLEEP_ON)
     (project / "apex.yaml").write_text(
         "layers:\n  only: {categories: [{name: unit, timeout_seconds: 1}], max_duration_minutes: 5}\n"
     )
@@ -184,7 +213,7 @@ def test_a_category_s_time_limit_holds(command: Command, tmp_path: Path) -> None
     (ended,) = run.of("category.finished")
     assert ended["seconds"] <= 1.0 + 2.0
     assert run.exit_code in (1, 10), run.explain()
-    assert "test_a.py::test_later" in run.owed
+    assert LAST in run.owed
     assert ledger_adds_up(run)
 
 
@@ -192,7 +221,8 @@ def test_layers_of_a_mode_run_in_order(command: Command, tmp_path: Path) -> None
     run = layered(command, tmp_path, THREE)
     assert run.exit_code == 0, run.explain()
     assert [fact["layer"] for fact in run.of("layer.finished")] == ["first", "second", "third"]
-    assert [fact["test"].split("::")[1] for fact in run.of("test.started")] == ["test_unit", "test_database", "test_api"]
+    begun = [fact["test"].split("::")[1] for fact in run.of("test.started")]
+    assert begun == ["test_unit", "test_database", "test_api"]
 
 
 def test_a_failing_layer_blocks_what_depends_on_it(command: Command, tmp_path: Path) -> None:
@@ -251,7 +281,8 @@ def test_{"x"}():
         run = command.run(project, *options, *more, environment={"DEPLOY_TOKEN": secret})
         assert run.exit_code == 1, run.explain()
         places = [path for path in [*project.rglob(".apex/**/*"), project / "out.xml"] if path.is_file()]
-        everything = {str(path): path.read_bytes() for path in places} | {"stdout": run.stdout, "stderr": run.stderr.encode()}
+        everything = {str(path): path.read_bytes() for path in places}
+        everything |= {"stdout": run.stdout, "stderr": run.stderr.encode()}
         assert b"[redacted DEPLOY_TOKEN]" in everything[str(project / "out.xml")]
         forms = [
             secret,
@@ -261,16 +292,17 @@ def test_{"x"}():
             "hunter2",
             "veryprivate",
         ]
-        found = [(form, place) for form in forms for place, data in everything.items() if form.encode() in data]
+        found = [
+            (form, place) for form in forms for place, data in everything.items() if form.encode() in data
+        ]
         assert found == []
 
 
 def test_paths_are_relative_to_where_the_user_stands(command: Command, project: Path) -> None:
     write(project / "sub" / "deep", test_d="def test_d():\n    pass\n")
     for argument in ("test_d.py", "test_d.py::test_d", "."):
-        run = command.run(
-            project, "--project-root", str(project), "--progress-mode", "json", "--", argument, cwd=project / "sub" / "deep"
-        )
+        options = ["--project-root", str(project), "--progress-mode", "json", "--", argument]
+        run = command.run(project, *options, cwd=project / "sub" / "deep")
         assert run.exit_code == 0, run.explain()
         started = [json.loads(line)["test"] for line in run.stdout.splitlines() if b'"test.started"' in line]
         assert started == ["sub/deep/test_d.py::test_d"]

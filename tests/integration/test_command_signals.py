@@ -1,4 +1,4 @@
-"""The real command told to stop, and the real command hit: what is finished is kept, the rest is owed, nothing stays."""
+"""The real command told to stop, and hit: what is finished is kept, the rest is owed, nothing stays."""
 
 from __future__ import annotations
 
@@ -142,7 +142,9 @@ def test_a_run_timeout_ends_a_collection_that_never_ends(command: Command, tmp_p
     assert any("budget" in fact.get("message", "") for fact in run.of("cancel.requested"))
 
 
-def test_ctrl_c_typed_in_a_terminal_reaches_the_run_and_not_the_tests(command: Command, tmp_path: Path) -> None:
+def test_ctrl_c_typed_in_a_terminal_reaches_the_run_and_not_the_tests(
+    command: Command, tmp_path: Path
+) -> None:
     terminal_test = SLOW + (
         "\ndef test_has_no_terminal():\n"
         "    import os, pytest\n"
@@ -167,7 +169,9 @@ def test_ctrl_c_typed_in_a_terminal_reaches_the_run_and_not_the_tests(command: C
 
 
 def test_the_debugger_works_in_a_terminal(command: Command, tmp_path: Path) -> None:
-    project = write(tmp_path / "project", test_a="def test_bad():\n    answer = 41\n    assert answer == 42\n")
+    project = write(
+        tmp_path / "project", test_a="def test_bad():\n    answer = 41\n    assert answer == 42\n"
+    )
     outer, inner = pty.openpty()
     started = command.start(project, "--pdb", terminal=inner)
     os.close(inner)
@@ -211,19 +215,30 @@ def test_a_killed_lane_costs_exactly_the_test_that_ran_on_it(slow: Started) -> N
 
 
 @pytest.mark.parametrize("program", ["zygote.py", "keeper_start.py"])
-def test_a_killed_helper_ends_the_run_soon_and_is_named(slow: Started, program: str) -> None:
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_a_killed_helper_ends_the_run_soon_and_is_named(
+    command: Command, tmp_path: Path, program: str, isolation: str
+) -> None:
+    project = write(tmp_path / "project", conftest=CONFTEST, test_a=SLOW)
+    slow = command.start(project, *JSON, "--isolation", isolation, "--", ".")
+    slow.wait_for_file(project / "slow_runs")
     lane = slow.pid_of("gw0")
     kill(next(pid for pid in slow.pids(program) if pid not in (lane, slow.process.pid)))
     began = time.monotonic()
     run = slow.finish(10.0)
     assert time.monotonic() - began < 5.0
     assert run.exit_code == 3, run.explain()
-    reason = "pytest session is gone: killed by SIGKILL" if program == "zygote.py" else "keeper process is gone"
+    reason = (
+        "pytest session is gone: killed by SIGKILL" if program == "zygote.py" else "keeper process is gone"
+    )
     assert any(reason in each for each in run.of("run.finished")[0]["reasons"])
     assert run.outcomes["test_a.py::test_quick"] == "passed"
-    assert "test_a.py::test_later" in run.owed
+    assert set(run.owed) == {"test_a.py::test_slow", "test_a.py::test_later"}, (
+        "nobody blames a test for our loss"
+    )
     assert ledger_adds_up(run)
     assert [fact["message"] for fact in run.of("alert.raised") if fact["kind"] == "leak"] == []
+    assert run.stderr == ""
 
 
 def test_a_process_that_a_killed_host_s_test_had_started_goes_too(command: Command, tmp_path: Path) -> None:

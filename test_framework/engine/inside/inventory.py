@@ -5,54 +5,59 @@ use a class- or module-scoped fixture that does something; unittest's implicit c
 setUpClass or tearDownClass is really defined.
 """
 
+from __future__ import annotations
+
 import unittest
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 BROAD = ("class", "module", "package")
-IMPLICIT_CLASS = "_unittest_setUpClass_fixture_"
-IMPLICIT_CLASS_NEW = "unittest_setUpClass_fixture_"
+IMPLICIT_CLASS = ("_unittest_setUpClass_fixture_", "unittest_setUpClass_fixture_")
+
+Row = list[Any]
+"""[id, file number, line, chain, mark set number, linked, exclusive]"""
+Fixtures = frozenset[tuple[str, int]]
 
 
 class Inventory:
     """Rows for all items of a session, in pytest's order; ids are made unique."""
 
-    def __init__(self, session):
+    def __init__(self, session: pytest.Session) -> None:
         self.session = session
-        self._broad = {}
-        self._files = {}
-        self._ids = {}
-        self._marks = {}
-        self._inherited = {}
-        self._measures = getattr(session.config, "_benchmarksession", None) is not None
-        self.mark_sets = []
-        self.files = []
+        self.mark_sets: list[list[str]] = []
+        """filled by `rows`: the sets of mark names that its numbers mean"""
+        self.files: list[str] = []
+        self._broad: dict[int, tuple[Any, Fixtures]] = {}
+        self._files: dict[str, int] = {}
+        self._ids: dict[str, int] = {}
+        self._marks: dict[frozenset[str], int] = {}
+        self._inherited: dict[Any, frozenset[str]] = {}
 
-    def rows(self):
-        """One list per item: [id, file number, line, chain, mark set number, linked, exclusive]."""
-        before = None
+    def rows(self) -> Iterator[Row]:
+        """One row per item."""
+        before: pytest.Item | None = None
         before_chain = None
         for item in self.session.items:
             marks = self._mark_names(item)
             group = self._group(item) if "xdist_group" in marks else None
             file = self._file(item)
-            chain = "group:" + group if group is not None else self.files[file]
+            chain = f"group:{group}" if group is not None else self.files[file]
             linked = group is not None or (chain == before_chain and self._share(before, item))
             exclusive = "serial" in marks
-            if self._measures and "benchmark" in getattr(item, "fixturenames", ()):
-                # pytest-benchmark: figures mean something only alone, and its table needs all of them in one process.
-                chain, linked, exclusive = "serial:benchmark", True, True
-            elif exclusive:
-                chain, linked = "serial:" + chain, False
-            yield [self._unique(item.nodeid), file, self._line(item), chain, self._mark_set(marks), linked, exclusive]
+            if exclusive:
+                chain, linked = f"serial:{chain}", False
+            line = self._line(item)
+            yield [self._unique(item.nodeid), file, line, chain, self._mark_set(marks), linked, exclusive]
             before, before_chain = item, chain
 
-    def _unique(self, nodeid):
+    def _unique(self, nodeid: str) -> str:
         seen = self._ids.get(nodeid, 0) + 1
         self._ids[nodeid] = seen
-        return nodeid if seen == 1 else "%s#%d" % (nodeid, seen)
+        return nodeid if seen == 1 else f"{nodeid}#{seen}"
 
-    def _file(self, item):
+    def _file(self, item: pytest.Item) -> int:
         name = item.nodeid.split("::", 1)[0]
         number = self._files.get(name)
         if number is None:
@@ -61,11 +66,11 @@ class Inventory:
         return number
 
     @staticmethod
-    def _line(item):
+    def _line(item: pytest.Item) -> int:
         line = item.location[1]
         return line + 1 if isinstance(line, int) else 0
 
-    def _mark_names(self, node):
+    def _mark_names(self, node: Any) -> frozenset[str]:
         """Names of the marks of a node and of all that it stands in."""
         own = node.own_markers
         parent = node.parent
@@ -76,7 +81,7 @@ class Inventory:
             known = self._inherited[parent] = self._mark_names(parent)
         return known.union(mark.name for mark in own) if own else known
 
-    def _mark_set(self, marks):
+    def _mark_set(self, marks: frozenset[str]) -> int:
         number = self._marks.get(marks)
         if number is None:
             number = self._marks[marks] = len(self.mark_sets)
@@ -84,25 +89,24 @@ class Inventory:
         return number
 
     @staticmethod
-    def _group(item):
+    def _group(item: pytest.Item) -> str | None:
         mark = item.get_closest_marker("xdist_group")
         if mark is None:
             return None
         return str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
 
-    def _share(self, first, second):
+    def _share(self, first: pytest.Item | None, second: pytest.Item) -> bool:
         """Whether two neighbours use the same class- or module-scoped fixture."""
-        mine, theirs = self._broad_fixtures(first), self._broad_fixtures(second)
-        if not mine or not theirs:
+        if first is None:
             return False
-        shared = mine & theirs
+        shared = self._broad_fixtures(first) & self._broad_fixtures(second)
         if not shared:
             return False
         if any(scope != "class" for scope, _ in shared):
             return True
         return first.getparent(pytest.Class) is second.getparent(pytest.Class)
 
-    def _broad_fixtures(self, item):
+    def _broad_fixtures(self, item: pytest.Item) -> Fixtures:
         info = getattr(item, "_fixtureinfo", None)
         if info is None:
             return frozenset()
@@ -120,14 +124,13 @@ class Inventory:
         return known[1]
 
     @staticmethod
-    def _idle(name, item):
+    def _idle(name: str, item: pytest.Item) -> bool:
         """pytest gives every TestCase a class fixture; it does nothing unless the class says so."""
-        if not name.startswith((IMPLICIT_CLASS, IMPLICIT_CLASS_NEW)):
+        if not name.startswith(IMPLICIT_CLASS):
             return False
-        cls = getattr(item, "cls", None)
+        cls: Any = getattr(item, "cls", None)
         if cls is None or not issubclass(cls, unittest.TestCase):
             return False
-        base = unittest.TestCase
+        base: Any = unittest.TestCase
         same_up = cls.setUpClass.__func__ is base.setUpClass.__func__
-        same_down = cls.tearDownClass.__func__ is base.tearDownClass.__func__
-        return same_up and same_down
+        return bool(same_up and cls.tearDownClass.__func__ is base.tearDownClass.__func__)

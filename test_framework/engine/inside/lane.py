@@ -2,24 +2,35 @@
 
 Rules: one write per test (the result of the test before and the start of the next); a lane speaks of tests by their
 index; it looks for instructions between tests and while it waits; the interrupt signal raises inside the test it was
-meant for and nowhere else. Instructions: unit, hold, close, stop, interrupt.
+meant for and nowhere else. Instructions: unit, hold, close, go, stop, interrupt. Lines: r(eady), s(tarted), p(assed),
+f(inished otherwise), su(b)test, u(nit over), i(nterrupted), w(arning), x (the end is asked for), e (internal error),
+t(eardown of the session failed), z (goodbye).
 """
+
+from __future__ import annotations
 
 import faulthandler
 import os
 import signal
 import sys
+import traceback
 from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from . import adaptation, channel
+from .capturing import restart_capture
 from .replay import Echo
 from .reporter import Fold
+from .telling import Warnings
+from .terminal import mute_reporter, send_junit_to
 
 INTERRUPT = signal.SIGRTMAX - 3
 DUMP = signal.SIGRTMAX - 4
-_OURS_MADE_DEFAULT = (signal.SIGTERM, signal.SIGINT)
+MOST_TRACEBACK = 20_000
+"""characters"""
 
 
 class TestInterrupted(BaseException):
@@ -32,61 +43,74 @@ class TestInterrupted(BaseException):
 class _Pause(pytest.Item):
     """Stands for "some test, later": pytest tears down all but session fixtures before it."""
 
-    def runtest(self):
+    def runtest(self) -> None:
         raise RuntimeError("a pause is never run")
 
 
 class Lane:
     """One lane's loop; also the pytest plug-in that hears the reports."""
 
-    def __init__(self, zygote, session, message, pipe, crash_fd, replay_fd=None):
-        self.zygote = zygote
+    def __init__(
+        self,
+        session: pytest.Session,
+        message: Mapping[str, Any],
+        pipe: channel.LanePipe,
+        crash_fd: int,
+        *,
+        echo: Echo | None = None,
+        seeded: bool = False,
+    ) -> None:
         self.session = session
-        self.config = session.config
+        self.config: Any = session.config
         self.message = message
         self.pipe = pipe
         self.crash_fd = crash_fd
-        self.worker = "gw%d" % message["lane"]
-        self.forked = replay_fd is not None
-        self.echo = Echo(self.config, replay_fd, zygote.replay.everything) if self.forked else None
-        self.queue = deque()
-        self.hold = self.closed = self.stopping = False
-        self.fold = None
-        self.interrupting = None
+        self.echo = echo
+        """where reports are replayed from; None in a lane that was not forked"""
+        self.seeded = seeded
+        self.worker = f"gw{message['lane']}"
+        self.queue: deque[tuple[int, int, bool]] = deque()
+        """(unit, index of the test, whether it is the unit's last)"""
+        self.hold: bool = False
+        self.closed: bool = False
+        self.stopping: bool = False
+        self.fold: Fold | None = None
+        self.interrupting: str | None = None
         self.pending = ""
-        self.pause = None
-        self.warned = {}
+        self.pause: pytest.Item | None = None
+        self.warnings = Warnings()
         self.ended = ""
         self.asks = bool(message.get("asks"))
         self.may_go_on = True
 
     # -- birth ------------------------------------------------------------------------------------------------
 
-    def run(self):
+    def run(self) -> bool:
         """Be born and run tests until told to end; returns True for pytest's loop."""
         self._be_born()
-        self.pipe.write('["r",%d]\n' % channel._getpid())
+        self.pipe.write(f'["r",{channel.own_pid()}]\n')
         try:
             self._loop()
         finally:
-            self._write(self.pending)
-            self.pending = ""
-            self._tell_warnings()
+            self._write_pending()
+            self._tell_warnings(self.warnings.rest())
+            self._write_pending()
         if self.ended:
             raise self.session.Interrupted(self.ended)
         return True
 
-    def _be_born(self):
+    def _be_born(self) -> None:
         config = self.config
-        if self.forked:
+        if self.echo is not None:
             os.setsid()
             adaptation.forget_exit_handlers()
-            adaptation.restart_capture(config)
+            restart_capture(config)
             adaptation.own_basetemp(config, self.worker)
-            adaptation.reseed(self.zygote.surroundings.seeded)
+            adaptation.reseed(self.seeded)
             adaptation.restart_coverage(config)
-            adaptation.mute_reporter(config)
-            adaptation.mute_junit(config)
+            mute_reporter(config)
+            echo = self.echo
+            send_junit_to(config, lambda kind, values: echo.send([kind, values]))
         self._look_like_a_worker()
         self.session.testsfailed = 0
         self.session.shouldstop = self.session.shouldfail = False
@@ -97,15 +121,16 @@ class Lane:
         signal.signal(INTERRUPT, self._on_interrupt)
         config.pluginmanager.register(self, "apex-lane")
 
-    def _look_like_a_worker(self):
+    def _look_like_a_worker(self) -> None:
         """What plug-ins that know xdist look at."""
-        environment = {
-            "PYTEST_XDIST_WORKER": self.worker,
-            "PYTEST_XDIST_WORKER_COUNT": str(self.message["lanes"]),
-            "PYTEST_XDIST_TESTRUNUID": self.message["run"],
-            "APEX_WORKER_ID": self.worker,
-        }
-        os.environ.update(environment)
+        os.environ.update(
+            {
+                "PYTEST_XDIST_WORKER": self.worker,
+                "PYTEST_XDIST_WORKER_COUNT": str(self.message["lanes"]),
+                "PYTEST_XDIST_TESTRUNUID": self.message["run"],
+                "APEX_WORKER_ID": self.worker,
+            }
+        )
         if not hasattr(self.config, "workerinput"):
             self.config.workerinput = {
                 "workerid": self.worker,
@@ -117,133 +142,129 @@ class Lane:
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
-    def _loop(self):
+    def _loop(self) -> None:
         items, protocol = self.session.items, self.config.hook.pytest_runtest_protocol
-        while True:
+        while not self.ended:
             while self.pipe.ready():
                 self._obey(self.pipe.read())
             if self.stopping:
                 return
             if not self.queue:
-                self._write(self.pending)
-                self.pending = ""
+                self._write_pending()
                 if self.closed:
                     return
                 self._obey(self.pipe.read())
                 continue
             unit, index, last = self.queue.popleft()
-            if not self.queue and not self.hold and not self.closed:
-                self._write(self.pending)
-                self.pending = ""
-                while not self.queue and not self.hold and not self.closed and not self.stopping:
-                    self._obey(self.pipe.read())
-                if self.stopping:
-                    return
+            if not self._wait_for_what_follows():
+                return
             if self.queue:
-                following = items[self.queue[0][1]]
+                following: pytest.Item | None = items[self.queue[0][1]]
             else:
                 following = None if self.closed else self._pause_item()
             self.interrupting = None
-            self._write('%s["s",%d,%.6f]\n' % (self.pending, index, channel.monotonic()))
-            self.pending = ""
+            self.pending += f'["s",{index},{channel.monotonic():.6f}]\n'
+            self._write_pending()
             self._run_test(protocol, items[index], index, following)
             if last:
-                self._write('%s["u",%d]\n' % (self.pending, unit))
-                self.pending = ""
-            if self.ended:
-                return
+                self.pending += f'["u",{unit}]\n'
+                self._write_pending()
 
-    def _run_test(self, protocol, item, index, following):
+    def _wait_for_what_follows(self) -> bool:
+        """Wait until the next test, or that there is none, is known; False when the lane has to stop."""
+        if not self._knows_what_follows():
+            self._write_pending()
+            while not self._knows_what_follows() and not self.stopping:
+                self._obey(self.pipe.read())
+        return not self.stopping
+
+    def _knows_what_follows(self) -> bool:
+        return bool(self.queue) or self.hold or self.closed
+
+    def _run_test(
+        self, protocol: Callable[..., Any], item: pytest.Item, index: int, following: pytest.Item | None
+    ) -> None:
         fold = self.fold = Fold(index)
         try:
             protocol(item=item, nextitem=following)
         except TestInterrupted:
             pass  # it reached us between pytest's phases: the fold says what is known
-        except (KeyboardInterrupt, pytest.exit.Exception) as request:
-            self._end_run(request)
+        except (KeyboardInterrupt, pytest.exit.Exception) as asked:
+            self._end_run(asked)
         except BaseException as problem:
             self._internal_error(index, problem)
         finally:
             self.fold = None
+        if self.ended and not fold.complete():
+            self.interrupting = "cancelled"
+        self._finish_test(fold)
+        request = self.session.shouldstop or self.session.shouldfail
+        if request and not self.ended:
+            self._end_run(request)
+
+    def _finish_test(self, fold: Fold) -> None:
         if self.interrupting is not None:
-            self.pending = '["i",%d,%.6f,%s]\n' % (
-                index,
-                channel.perf_counter() - fold.started,
-                channel.encode([self.interrupting, self._interrupted_detail(fold)]),
-            )
+            end = channel.encode([self.interrupting, fold.failure_text()])
+            self.pending += f'["i",{fold.index},{fold.seconds():.6f},{end}]\n'
             if self.interrupting == "cancelled":
                 self.stopping = True
         else:
-            self.pending = fold.lines()
-        if self.asks and fold.bad():
+            self.pending += fold.lines()
+        self._tell_warnings(self.warnings.fresh())
+        if self.asks and not self.ended and fold.bad():
             self._ask_whether_to_go_on()
-        if self.session.shouldstop or self.session.shouldfail:
-            self._end_run(self.session.shouldstop or self.session.shouldfail)
 
-    def _ask_whether_to_go_on(self):
+    def _ask_whether_to_go_on(self) -> None:
         """After a bad test nothing more may start until the controller has heard of it and said so."""
-        self._write(self.pending)
-        self.pending = ""
+        self._write_pending()
         self.may_go_on = False
         while not self.may_go_on and not self.stopping:
             self._obey(self.pipe.read())
 
-    @staticmethod
-    def _interrupted_detail(fold):
-        from .reporter import MOST_DETAIL, cap, describe
-
-        texts = [describe(report)[1] for report in fold.reports if report.outcome == "failed"]
-        return cap("\n".join(texts), MOST_DETAIL)
-
-    def _end_run(self, request):
+    def _end_run(self, request: BaseException | str | bool) -> None:
         """A test or a plug-in asked for the end of the run, as `pytest.exit` does."""
-        reason = request if isinstance(request, str) else getattr(request, "msg", "") or type(request).__name__
-        code = getattr(request, "returncode", None)
-        interrupt = isinstance(request, KeyboardInterrupt)
-        self.ended = str(reason)
-        self._write(
-            "%s%s\n" % (self.pending, channel.encode(["x", str(reason), code, "KeyboardInterrupt" if interrupt else "exit"]))
+        reason = (
+            request if isinstance(request, str) else getattr(request, "msg", "") or type(request).__name__
         )
-        self.pending = ""
+        kind = "KeyboardInterrupt" if isinstance(request, KeyboardInterrupt) else "exit"
+        self.ended = str(reason)
+        self._say(["x", self.ended, getattr(request, "returncode", None), kind])
 
-    def _internal_error(self, index, problem):
+    def _internal_error(self, index: int, problem: BaseException) -> None:
         """A hook of pytest or of a plug-in broke: pytest would end with INTERNALERROR."""
-        import traceback
-
-        text = "".join(traceback.format_exception(type(problem), problem, problem.__traceback__))
+        text = "".join(traceback.format_exception(problem))
         self.ended = "internal error"
-        self._write("%s%s\n" % (self.pending, channel.encode(["e", index, str(problem)[:1000], text[-20_000:]])))
-        self.pending = ""
+        self._say(["e", index, str(problem)[:1000], text[-MOST_TRACEBACK:]])
 
-    def _obey(self, instruction):
+    def _obey(self, instruction: Mapping[str, Any] | None) -> None:
         if instruction is None:
             self.stopping = True
             return
-        op = instruction["op"]
-        if op == "unit":
-            tests = instruction["tests"]
-            environment = instruction.get("environment")
-            if environment:
-                os.environ.update(environment)
-            self.queue.extend((instruction["unit"], index, index == tests[-1]) for index in tests)
-            self.hold = False
-        elif op == "hold":
-            self.hold = True
-        elif op == "close":
-            self.closed = True
-        elif op == "go":
-            self.may_go_on = True
-        elif op == "stop":
-            self.stopping = True
-        elif op == "interrupt" and instruction.get("why") == "cancelled":
-            self.stopping = True
+        match instruction["op"]:
+            case "unit":
+                tests = instruction["tests"]
+                environment = instruction.get("environment")
+                if environment:
+                    os.environ.update(environment)
+                self.queue.extend((instruction["unit"], index, index == tests[-1]) for index in tests)
+                self.hold = False
+            case "hold":
+                self.hold = True
+            case "close":
+                self.closed = True
+            case "go":
+                self.may_go_on = True
+            case "stop":
+                self.stopping = True
+            case "interrupt" if instruction.get("why") == "cancelled":
+                self.stopping = True
 
-    def _pause_item(self):
+    def _pause_item(self) -> pytest.Item:
         if self.pause is None:
             self.pause = _Pause.from_parent(self.session, name="pause")
         return self.pause
 
-    def _on_interrupt(self, _signal, _frame):
+    def _on_interrupt(self, _signal: int, _frame: object) -> None:
         """Raise in the test that the controller means; a signal that comes late finds another test and does nothing."""
         __tracebackhide__ = True
         fold = self.fold
@@ -258,21 +279,42 @@ class Lane:
                 self.interrupting = instruction["why"]
                 raise TestInterrupted(instruction.get("message", ""))
 
-    def _write(self, text):
+    # -- what is told -----------------------------------------------------------------------------------------
+
+    def _write_pending(self) -> None:
+        text, self.pending = self.pending, ""
         if text:
             self.pipe.write(text)
 
+    def _say(self, message: list[Any]) -> None:
+        """Tell a rare thing at once, after all that is pending."""
+        self.pending += f"{channel.encode(message)}\n"
+        self._write_pending()
+
+    def warn(self, row: list[str]) -> None:
+        """A warning was recorded: [category, message, when, test, location]."""
+        self.warnings.hear(row)
+
+    def _tell_warnings(self, told: list[tuple[list[str], int]]) -> None:
+        for row, count in told:
+            self.pending += f"{channel.encode(['w', [text[:4000] for text in row], count])}\n"
+
+    def goodbye(self, status: int) -> None:
+        """After pytest's own session end: the last words."""
+        self._tell_warnings(self.warnings.rest())
+        self._say(["z", int(status)])
+
+    # -- what pytest tells ------------------------------------------------------------------------------------
+
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item):
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         """What a test's own body does to the process is undone; what fixtures do is theirs to undo."""
         before = adaptation.process_state()
         yield
         adaptation.restore_process_state(before)
 
-    # -- what pytest tells ------------------------------------------------------------------------------------
-
     @pytest.hookimpl(trylast=True)
-    def pytest_runtest_logreport(self, report):
+    def pytest_runtest_logreport(self, report: Any) -> None:
         fold = self.fold
         if fold is None:
             return
@@ -284,45 +326,20 @@ class Lane:
             self.echo.report(report)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_runtest_logstart(self, nodeid, location):
-        if self.echo is not None and self.echo.everything:
+    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        if self.echo is not None:
             self.echo.edge("start", nodeid, location)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_runtest_logfinish(self, nodeid, location):
-        if self.echo is not None and self.echo.everything:
+    def pytest_runtest_logfinish(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        if self.echo is not None:
             self.echo.edge("finish", nodeid, location)
 
-    def warn(self, warning):
-        """One warning of a test; equal ones are counted and told once."""
-        key = (warning[0], warning[1], warning[4])
-        count, first = self.warned.get(key, (0, warning))
-        self.warned[key] = (count + 1, first)
-
-    def _tell_warnings(self):
-        lines = [
-            channel.encode(["w", [text[:4000] for text in warning], count]) for count, warning in self.warned.values()
-        ]
-        self.warned = {}
-        self._write("".join(line + "\n" for line in lines))
-
-    def goodbye(self, status):
-        """After pytest's own session end: the last words, with what a session fixture's teardown may have broken."""
-        self._tell_warnings()
-        table = adaptation.benchmark_table(self.config, self.zygote.summary)
-        if table:
-            self.pipe.write(channel.encode(["y", table]) + "\n")
-        self.pipe.write(channel.encode(["z", int(status)]) + "\n")
-
-    # -- session fixtures -------------------------------------------------------------------------------------
-
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session):
+    def pytest_sessionfinish(self, session: Any) -> None:
         """Tear down what a hold left standing; pytest would only crash on an error here."""
         try:
             session._setupstate.teardown_exact(None)
         except BaseException as problem:
-            import traceback
-
-            text = "".join(traceback.format_exception(type(problem), problem, problem.__traceback__))
-            self.pipe.write(channel.encode(["t", str(problem)[:1000], text[-20_000:]]) + "\n")
+            text = "".join(traceback.format_exception(problem))
+            self._say(["t", str(problem)[:1000], text[-MOST_TRACEBACK:]])

@@ -1,28 +1,34 @@
 """Reports of the lanes, handed to the plug-ins of the zygote's session as if it had run the tests.
 
 Rules: bad reports are always replayed (the cache of last failures, exit status); all of them only where a plug-in
-wants them, because a full report costs as much as a small test. Frames are length-prefixed JSON.
+wants them, because a full report costs as much as a small test. Frames are length-prefixed and marshalled: both ends
+are one interpreter, and tuples stay tuples.
 """
 
-import json
+from __future__ import annotations
+
+import marshal
 import os
 import select
 import struct
+from typing import Any
 
-from .channel import decode, encode, private_write
+from .channel import private_write
+from .terminal import add_to_junit
 
 HEAD = struct.Struct("<I")
+_dump, _load = marshal.dumps, marshal.loads
 
 
 class Replay:
-    """Reads the lanes' replay pipes and calls the hooks."""
+    """Reads the lanes' replay pipes and calls the hooks; what a hook raises goes to the caller."""
 
-    def __init__(self, config, everything):
+    def __init__(self, config: Any, everything: bool) -> None:
         self.config = config
         self.everything = everything
-        self._buffers = {}
+        self._buffers: dict[int, bytearray] = {}
 
-    def read(self, fd):
+    def read(self, fd: int) -> bool:
         """Take what is there; False at the end of the pipe."""
         data = os.read(fd, 1 << 20)
         if not data:
@@ -35,10 +41,10 @@ class Replay:
                 break
             frame = bytes(buffer[HEAD.size : HEAD.size + length])
             del buffer[: HEAD.size + length]
-            self._call(decode(frame.decode("utf-8")))
+            self._call(_load(frame))
         return True
 
-    def drain(self, fd):
+    def drain(self, fd: int) -> None:
         """Everything that a dead lane has left; never waits, since a grandchild may hold the pipe."""
         poll = select.poll()
         poll.register(fd, select.POLLIN)
@@ -47,7 +53,7 @@ class Replay:
                 break
         self._buffers.pop(fd, None)
 
-    def _call(self, message):
+    def _call(self, message: list[Any]) -> None:
         hook = self.config.hook
         kind = message[0]
         if kind == "report":
@@ -55,34 +61,40 @@ class Replay:
             if report is not None:
                 hook.pytest_runtest_logreport(report=report)
         elif kind == "start":
-            hook.pytest_runtest_logstart(nodeid=message[1], location=tuple(message[2]))
+            hook.pytest_runtest_logstart(nodeid=message[1], location=message[2])
         elif kind == "finish":
-            hook.pytest_runtest_logfinish(nodeid=message[1], location=tuple(message[2]))
+            hook.pytest_runtest_logfinish(nodeid=message[1], location=message[2])
+        else:
+            add_to_junit(self.config, kind, message[1])
 
 
 class Echo:
     """A lane's end of the replay pipe."""
 
-    def __init__(self, config, fd, everything):
+    def __init__(self, config: Any, fd: int, everything: bool) -> None:
         self.config = config
         self.fd = fd
         self.everything = everything
 
-    def report(self, report):
+    def report(self, report: Any) -> None:
+        """Send a report, if anybody there wants it."""
         if not self.everything and report.outcome in ("passed", "skipped"):
             return
         data = self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
-        self._send(["report", data])
+        if data is not None:
+            self.send(["report", data])
 
-    def edge(self, kind, nodeid, location):
+    def edge(self, kind: str, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        """Send that a test starts or has finished."""
         if self.everything:
-            self._send([kind, nodeid, list(location)])
+            self.send([kind, nodeid, location])
 
-    def _send(self, message):
+    def send(self, message: list[Any]) -> None:
+        """Send one message; when the zygote no longer listens, it is dropped."""
         try:
-            frame = encode(message).encode("ascii")
-        except (TypeError, ValueError):
-            frame = json.dumps(message, default=str).encode("ascii")
+            frame = _dump(message)
+        except ValueError:
+            frame = _dump(_plain(message))
         data = HEAD.pack(len(frame)) + frame
         try:
             done = private_write(self.fd, data)
@@ -90,3 +102,19 @@ class Echo:
                 done += private_write(self.fd, data[done:])
         except OSError:
             self.everything = False
+
+
+def _plain(value: Any) -> Any:
+    """The same with what marshal does not know (paths, subclasses of str and int) as plain values."""
+    if isinstance(value, dict):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_plain(each) for each in value)
+    if isinstance(value, list | set | frozenset):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, bool | bytes):
+        return value
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value)

@@ -4,62 +4,77 @@ Rules: the outcome is the one plain pytest would show; a pass without anything t
 are capped, their whole size is named. The fold only reads reports; it never changes them.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 from .channel import encode, perf_counter
+from .telling import cap, describe
 
 MOST_DETAIL = 200_000
 MOST_SECTION = 100_000
-
-
-def cap(text, most):
-    """Head and tail of a long text with the number of characters dropped between them."""
-    if len(text) <= most:
-        return text
-    half = most // 2
-    return "%s\n... %d characters dropped ...\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
+"""characters"""
 
 
 class Fold:
     """What is known of the test that is running."""
 
-    __slots__ = ("index", "outcome", "phase", "plain", "reports", "started", "subtests", "subtests_passed")
+    __slots__ = ("index", "reports", "started", "subtests", "subtests_passed")
 
-    def __init__(self, index):
+    def __init__(self, index: int) -> None:
         self.index = index
         self.started = perf_counter()
-        self.reports = []
-        self.subtests = []
+        self.reports: list[Any] = []
+        self.subtests: list[Any] = []
+        """all but the passed ones"""
         self.subtests_passed = 0
-        self.plain = True
 
-    def add(self, report, is_subtest):
-        if is_subtest:
-            if report.outcome == "passed" and not hasattr(report, "wasxfail"):
-                self.subtests_passed += 1
-            else:
-                self.subtests.append(report)
-            return
-        self.reports.append(report)
+    def add(self, report: Any, is_subtest: bool) -> None:
+        """Take a report of setup, call or teardown, or of a subtest."""
+        if not is_subtest:
+            self.reports.append(report)
+        elif report.outcome == "passed" and not hasattr(report, "wasxfail"):
+            self.subtests_passed += 1
+        else:
+            self.subtests.append(report)
 
-    def bad(self):
+    def bad(self) -> bool:
         """Whether the test failed in any phase."""
         return any(report.outcome == "failed" for report in (*self.reports, *self.subtests))
 
-    def lines(self):
-        """The wire lines of the finished test."""
-        seconds = perf_counter() - self.started
+    def complete(self) -> bool:
+        """Whether it is known how the test came out (one that was broken off has only a good setup to show)."""
+        return bool(self.subtests) or any(
+            report.when == "call" or report.outcome != "passed" for report in self.reports
+        )
+
+    def seconds(self) -> float:
+        """Since the test began."""
+        return perf_counter() - self.started
+
+    def lines(self) -> str:
+        """The wire lines of the finished test, each with its newline."""
+        seconds = self.seconds()
         for report in self.reports:
-            if report.outcome != "passed" or report.sections or report.user_properties or hasattr(report, "wasxfail"):
+            if report.outcome != "passed" or report.sections or report.user_properties:
+                break
+            if hasattr(report, "wasxfail"):
                 break
         else:
             if self.reports and not self.subtests and not self.subtests_passed:
-                return '["p",%d,%.6f]\n' % (self.index, seconds)
-        lines = ['["b",%d,%s]\n' % (self.index, encode(_subtest(report))) for report in self.subtests]
-        lines.append('["f",%d,%.6f,%s]\n' % (self.index, seconds, encode(self._result())))
+                return f'["p",{self.index},{seconds:.6f}]\n'
+        lines = [f'["b",{self.index},{encode(_subtest(report))}]\n' for report in self.subtests]
+        lines.append(f'["f",{self.index},{seconds:.6f},{encode(self._result())}]\n')
         return "".join(lines)
 
-    def _result(self):
+    def failure_text(self) -> str:
+        """The texts of all phases that failed."""
+        texts = [describe(report)[1] for report in self.reports if report.outcome == "failed"]
+        return cap("\n".join(texts), MOST_DETAIL)
+
+    def _result(self) -> dict[str, Any]:
         outcome, phase, telling = self._outcome()
-        result = {"outcome": outcome}
+        result: dict[str, Any] = {"outcome": outcome}
         if phase:
             result["phase"] = phase
         if telling is not None:
@@ -69,33 +84,32 @@ class Fold:
                 result["detail"] = cap(detail, MOST_DETAIL)
             if hasattr(telling, "wasxfail") and not message:
                 result["message"] = str(telling.wasxfail)
-        sections = []
         if self.reports:
             last = self.reports[-1]
-            sections = [(str(title), cap(str(text), MOST_SECTION)) for title, text in last.sections if text]
-            properties = [[str(key), str(value)] for key, value in last.user_properties]
-            if properties:
-                result["properties"] = properties
-        if sections:
-            result["sections"] = sections
+            result["sections"] = [
+                (str(title), cap(str(text), MOST_SECTION)) for title, text in last.sections if text
+            ]
+            result["properties"] = [[str(key), str(value)] for key, value in last.user_properties]
         if self.subtests_passed:
             result["subtests_passed"] = self.subtests_passed
-        flags = [report.outcome for report in self.reports if report.outcome == "rerun"]
-        if flags:
-            result["flags"] = ["rerun:%d" % len(flags)]
-        bad_phases = [each.when for each in self.reports if each.outcome == "failed"]
-        if outcome == "failed" and "teardown" in bad_phases:
-            teardown = [each for each in self.reports if each.when == "teardown"][-1]
-            result.setdefault("flags", []).append("teardown_error")
-            result["detail"] = cap(result.get("detail", "") + "\n\nERROR at teardown:\n" + describe(teardown)[1], MOST_DETAIL)
-        return result
+        result["flags"] = self._flags(outcome, result)
+        return {key: value for key, value in result.items() if value or key == "message"}
 
-    def _outcome(self):
+    def _flags(self, outcome: str, result: dict[str, Any]) -> list[str]:
+        flags = []
+        reruns = sum(report.outcome == "rerun" for report in self.reports)
+        if reruns:
+            flags.append(f"rerun:{reruns}")
+        teardown = [each for each in self.reports if each.when == "teardown" and each.outcome == "failed"]
+        if outcome == "failed" and teardown:
+            flags.append("teardown_error")
+            more = f"{result.get('detail', '')}\n\nERROR at teardown:\n{describe(teardown[-1])[1]}"
+            result["detail"] = cap(more, MOST_DETAIL)
+        return flags
+
+    def _outcome(self) -> tuple[str, str, Any]:
         """(outcome, phase, the report that decides it), as plain pytest would count the test."""
-        last = {}
-        for report in self.reports:
-            if report.outcome != "rerun":
-                last[report.when] = report
+        last = {report.when: report for report in self.reports if report.outcome != "rerun"}
         setup, call, teardown = last.get("setup"), last.get("call"), last.get("teardown")
         if setup is not None and setup.outcome == "failed":
             return "error", "setup", setup
@@ -119,7 +133,7 @@ class Fold:
         return "passed", "", None
 
 
-def _subtest(report):
+def _subtest(report: Any) -> dict[str, Any]:
     message, detail = describe(report)
     outcome = report.outcome
     if hasattr(report, "wasxfail"):
@@ -132,20 +146,3 @@ def _subtest(report):
         "message": message,
         "detail": cap(detail, MOST_DETAIL) if outcome == "failed" else "",
     }
-
-
-def describe(report):
-    """(one line, whole text) of why a report is not a plain pass."""
-    longrepr = getattr(report, "longrepr", None)
-    if longrepr is None:
-        return "", ""
-    if isinstance(longrepr, tuple) and len(longrepr) == 3:
-        text = str(longrepr[2])
-        return text[len("Skipped: ") :] if text.startswith("Skipped: ") else text, text
-    crash = getattr(longrepr, "reprcrash", None)
-    message = str(crash.message) if crash is not None and getattr(crash, "message", None) else ""
-    text = str(getattr(report, "longreprtext", "") or longrepr)
-    if not message:
-        lines = [line for line in text.strip().splitlines() if line.strip()]
-        message = lines[-1] if lines else ""
-    return message.split("\n", 1)[0][:1000], text

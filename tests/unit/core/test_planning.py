@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from test_framework.core.planning import Known, Planned, make_plan
+from test_framework.core.selection import Wish
+from test_framework.core.settings import (
+    CategorySettings,
+    ExecutionSettings,
+    LayerCategory,
+    LayerSettings,
+    Settings,
+)
+from test_framework.model.plan import TestInfo
+
+CATEGORIES = ("unit", "api", "smoke", "odd")
+
+
+def settings(**execution: Any) -> Settings:
+    catalogue = {
+        "unit": CategorySettings(name="unit", timeout_seconds=300),
+        "api": CategorySettings(name="api", parallel_safe=False, timeout_seconds=200, dependencies=("unit",)),
+        "smoke": CategorySettings(name="smoke", priority="CRITICAL", max_parallel_instances=4),
+        "odd": CategorySettings(name="odd"),
+    }
+    layers = {
+        "one": LayerSettings(
+            id="one", name="One", max_duration_seconds=120, fail_fast_strategy="layer", allow_partial_success=True,
+            categories=(
+                LayerCategory(name="smoke", timeout_seconds=60, max_lanes=2),
+                LayerCategory(name="unit", timeout_seconds=90, test_timeout_seconds=5),
+            ),
+        ),
+        "two": LayerSettings(
+            id="two", name="Two", dependencies=("one",),
+            categories=(LayerCategory(name="api", timeout_seconds=100),),
+        ),
+    }  # fmt: skip
+    return Settings(
+        environment="test",
+        layers=layers,
+        categories=catalogue,
+        modes={},
+        execution=ExecutionSettings(**execution),
+    )
+
+
+def collected(*names: str) -> list[TestInfo]:
+    """`api/f::t` is test t of file f in category api."""
+    return [
+        TestInfo(name, index, name.split("::")[0], 1, chain=name.split("::")[0])
+        for index, name in enumerate(names)
+    ]
+
+
+def category(test: TestInfo) -> str:
+    return test.id.split("/")[0]
+
+
+def planned(
+    wish: Wish, *names: str, known: Known | None = None, maxfail: int = 0, **execution: Any
+) -> Planned:
+    return make_plan(settings(**execution), wish, collected(*names), category, known or Known(), maxfail)
+
+
+def placed(plan: Planned) -> dict[str, list[str]]:
+    return {
+        each.name: [test for chain in each.chains for test in chain.tests]
+        for layer in plan.plan.layers
+        for each in layer.categories
+    }
+
+
+WISHES = st.builds(
+    Wish,
+    mode=st.none(),
+    layers=st.sampled_from([(), ("one",), ("two",), ("one", "two")]),
+    categories=st.sampled_from([(), ("unit",), ("api",), ("odd", "smoke")]),
+    explicit_paths=st.booleans(),
+    last_failed=st.booleans(),
+    failed_first=st.booleans(),
+    lanes=st.integers(1, 4),
+)
+NAMES = st.lists(
+    st.builds("{}/f{}::t{}".format, st.sampled_from(CATEGORIES), st.integers(0, 2), st.integers(0, 5)),
+    unique=True,
+)
+
+
+@given(WISHES, NAMES, st.sets(st.integers(0, 40)))
+def test_every_test_has_one_place_or_is_owed_or_deselected(
+    wish: Wish, names: list[str], bad: set[int]
+) -> None:
+    known = Known(failed={name: "failed" for index, name in enumerate(names) if index in bad})
+    plan = planned(wish, *names, known=known)
+    there = [test for tests in placed(plan).values() for test in tests]
+    owed = [row[0] for row in plan.owed]
+    assert len(there) == len(set(there))
+    assert not set(there) & set(owed)
+    assert len(there) + len(owed) + plan.deselected == len(names)
+    if wish.explicit_paths:
+        assert owed == []
+    if not wish.last_failed or not known.failed:
+        assert set(there) | set(owed) == set(names)
+
+
+def test_tests_of_a_chain_keep_pytest_s_order() -> None:
+    plan = planned(Wish(explicit_paths=True), "unit/a::3", "unit/b::1", "unit/a::1", "unit/a::2")
+    chains = plan.plan.layers[0].categories[0].chains
+    assert [chain.tests for chain in chains] == [("unit/a::3", "unit/a::1", "unit/a::2"), ("unit/b::1",)]
+
+
+def test_what_is_not_chosen_is_owed_by_name_with_its_layer() -> None:
+    plan = planned(Wish(layers=("one",)), "unit/a::1", "api/b::1", "odd/c::1")
+    assert plan.owed == (
+        ("api/b::1", "api", "two", "not chosen: category api is not part of this run"),
+        ("odd/c::1", "odd", "", "not chosen: category odd is not part of this run"),
+    )
+
+
+def test_layers_bring_their_limits_and_dependencies_that_run() -> None:
+    one, two = planned(Wish(layers=("one", "two")), "unit/a::1", "smoke/a::1", "api/b::1").plan.layers
+    assert (one.budget_seconds, one.fail_fast, one.depends_on, two.depends_on) == (
+        120,
+        "layer",
+        set(),
+        {"one"},
+    )
+    smoke, unit = one.categories
+    assert (smoke.name, smoke.budget_seconds, smoke.max_lanes, smoke.critical) == ("smoke", 60, 2, True)
+    assert (unit.name, unit.budget_seconds, unit.test_timeout_seconds, unit.max_lanes) == (
+        "unit",
+        90,
+        5,
+        None,
+    )
+    assert two.categories[0].max_lanes == 1
+
+
+def test_a_layer_asked_for_alone_waits_for_nothing() -> None:
+    (two,) = planned(Wish(layers=("two",)), "api/b::1").plan.layers
+    assert two.depends_on == set()
+
+
+def test_the_smaller_of_two_limits_holds() -> None:
+    plan = planned(
+        Wish(layers=("one",), test_timeout=2, run_timeout=50), "unit/a::1", global_timeout_seconds=40.0
+    )
+    assert plan.plan.budget_seconds == 40
+    assert plan.plan.layers[0].categories[0].test_timeout_seconds == 2
+
+
+def test_explicit_paths_have_no_budget_but_the_test_s_own() -> None:
+    plan = planned(Wish(explicit_paths=True, test_timeout=3), "unit/a::1", "odd/b::1")
+    assert [each.budget_seconds for each in plan.plan.layers[0].categories] == [None, None]
+    assert [each.test_timeout_seconds for each in plan.plan.layers[0].categories] == [3, 3]
+
+
+def test_explicit_paths_of_a_layered_run_join_its_last_layer_when_no_layer_holds_them() -> None:
+    plan = planned(Wish(layers=("one", "two"), explicit_paths=True), "unit/a::1", "api/b::1", "odd/c::1")
+    assert [each.name for each in plan.plan.layers[-1].categories] == ["api", "odd"]
+
+
+def test_last_failed_takes_only_what_failed_and_all_where_nothing_is_remembered() -> None:
+    known = Known(failed={"unit/a::2": "failed", "gone::1": "failed"})
+    some = planned(Wish(explicit_paths=True, last_failed=True), "unit/a::1", "unit/a::2", known=known)
+    assert (placed(some), some.deselected) == ({"unit": ["unit/a::2"]}, 1)
+    every = planned(Wish(explicit_paths=True, last_failed=True), "unit/a::1")
+    assert (placed(every), every.deselected) == ({"unit": ["unit/a::1"]}, 0)
+    assert "no failed test is remembered" in every.notes[0]
+
+
+def test_failed_first_ranks_files_with_failures_before_others() -> None:
+    known = Known(failed={"unit/b::1": "failed"})
+    plan = planned(Wish(explicit_paths=True, failed_first=True), "unit/a::1", "unit/b::1", known=known)
+    assert {chain.key: chain.rank for chain in plan.plan.layers[0].categories[0].chains} == {
+        "unit/a": 0,
+        "unit/b": 1,
+    }
+
+
+def test_unknown_durations_are_guessed_as_the_mean_of_the_known() -> None:
+    plan = planned(
+        Wish(explicit_paths=True, lanes=2),
+        "unit/a::1",
+        "unit/a::2",
+        known=Known({"unit/a::1": 4.0, "x": 2.0}),
+    )
+    assert plan.plan.layers[0].categories[0].chains[0].costs == (4.0, 3.0)
+    assert plan.estimate_seconds == 3.5
+    assert planned(Wish(explicit_paths=True), "unit/a::1").estimate_seconds is None
+
+
+def test_fail_fast_comes_from_the_flag_else_from_the_kind_of_run() -> None:
+    def mode(**wish: Any) -> str:
+        return planned(Wish(**wish), "unit/a::1").plan.fail_fast_mode
+
+    assert mode() == "category_failure"
+    assert mode(layers=("one",)) == "layers"
+    assert mode(fast_fail=True) == "first_failure"
+    assert mode(fast_fail=True, fail_fast_mode="disabled") == "disabled"
+
+
+def test_the_project_s_own_maxfail_holds_unless_the_command_gives_one() -> None:
+    assert planned(Wish(), "unit/a::1", maxfail=3).plan.max_failures == 3
+    assert planned(Wish(max_failures=1), "unit/a::1", maxfail=3).plan.max_failures == 1
+
+
+def test_strict_layers_and_critical_tests_are_named_for_the_verdict() -> None:
+    plan = planned(Wish(layers=("one", "two")), "smoke/a::1", "unit/a::1", "api/b::1")
+    assert plan.strict_layers == {"two"}
+    assert plan.must_run == {"smoke/a::1"}
+
+
+def test_layers_and_categories_that_were_asked_for_and_have_no_test_are_named() -> None:
+    (note,) = planned(Wish(layers=("two",)), "unit/a::1", "unit/a::2").notes
+    assert note == "no test here belongs to layer two; there are tests of: unit (2)"
+    (note,) = planned(Wish(categories=("odd",)), "unit/a::1").notes
+    assert note == "no test here belongs to category odd; there are tests of: unit (1)"
+    assert planned(Wish(layers=("one",)), "unit/a::1").notes == ()
+    assert planned(Wish(layers=("one",))).notes == ()
