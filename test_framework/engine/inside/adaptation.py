@@ -15,6 +15,8 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
+from .terminal import Summary
+
 
 def xdist_off(option: Any) -> None:
     """`-n N` in a project's own options becomes `-n0`: lanes replace xdist (pytest-xdist)."""
@@ -130,3 +132,15 @@ def restore_process_state(before: ProcessState) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
     if after[4] != wakeup:
         _set_wakeup_fd(wakeup)
+
+
+def benchmark_table(config: Any, summary: Summary) -> str:
+    """What pytest-benchmark shows of the tests that this lane measured; '' where there is nothing."""
+    measured = getattr(config, "_benchmarksession", None)
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if measured is None or reporter is None or not getattr(measured, "benchmarks", None):
+        return ""
+    summary.keep = True
+    measured.display(reporter)
+    summary.keep = False
+    return summary.text()

@@ -26,6 +26,7 @@ class Inventory:
 
     def __init__(self, session: pytest.Session) -> None:
         self.session = session
+        self._measures = getattr(session.config, "_benchmarksession", None) is not None
         self.mark_sets: list[list[str]] = []
         """filled by `rows`: the sets of mark names that its numbers mean"""
         self.files: list[str] = []
@@ -46,7 +47,10 @@ class Inventory:
             chain = f"group:{group}" if group is not None else self.files[file]
             linked = group is not None or (chain == before_chain and self._share(before, item))
             exclusive = "serial" in marks
-            if exclusive:
+            if self._measures and "benchmark" in getattr(item, "fixturenames", ()):
+                # pytest-benchmark: figures mean something only alone, and its table needs all of them in one process.
+                chain, linked, exclusive = "serial:benchmark", True, True
+            elif exclusive:
                 chain, linked = f"serial:{chain}", False
             line = self._line(item)
             yield [self._unique(item.nodeid), file, line, chain, self._mark_set(marks), linked, exclusive]

@@ -4,7 +4,7 @@ Rules: one write per test (the result of the test before and the start of the ne
 index; it looks for instructions between tests and while it waits; the interrupt signal raises inside the test it was
 meant for and nowhere else. Instructions: unit, hold, close, go, stop, interrupt. Lines: r(eady), s(tarted), p(assed),
 f(inished otherwise), su(b)test, u(nit over), i(nterrupted), w(arning), x (the end is asked for), e (internal error),
-t(eardown of the session failed), z (goodbye).
+t(eardown of the session failed), y (a plug-in's table), z (goodbye).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -22,10 +23,12 @@ import pytest
 
 from . import adaptation, channel
 from .capturing import restart_capture
+from .hearing import mute_for_lane
+from .junit import send_junit_to
 from .replay import Echo
 from .reporter import Fold
 from .telling import Warnings
-from .terminal import mute_reporter, send_junit_to
+from .terminal import Summary
 
 INTERRUPT = signal.SIGRTMAX - 3
 DUMP = signal.SIGRTMAX - 4
@@ -56,6 +59,7 @@ class Lane:
         message: Mapping[str, Any],
         pipe: channel.LanePipe,
         crash_fd: int,
+        summary: Summary,
         *,
         echo: Echo | None = None,
         seeded: bool = False,
@@ -65,6 +69,7 @@ class Lane:
         self.message = message
         self.pipe = pipe
         self.crash_fd = crash_fd
+        self.summary = summary
         self.echo = echo
         """where reports are replayed from; None in a lane that was not forked"""
         self.seeded = seeded
@@ -108,7 +113,7 @@ class Lane:
             adaptation.own_basetemp(config, self.worker)
             adaptation.reseed(self.seeded)
             adaptation.restart_coverage(config)
-            mute_reporter(config)
+            mute_for_lane(config)
             echo = self.echo
             send_junit_to(config, lambda kind, values: echo.send([kind, values]))
         self._look_like_a_worker()
@@ -291,9 +296,12 @@ class Lane:
         self.pending += f"{channel.encode(message)}\n"
         self._write_pending()
 
-    def warn(self, row: list[str]) -> None:
-        """A warning was recorded: [category, message, when, test, location]."""
-        self.warnings.hear(row)
+    def warn(self, warning: warnings.WarningMessage, when: str, nodeid: str) -> None:
+        """A warning was recorded."""
+        place = f"{warning.filename}:{warning.lineno}"
+        self.warnings.hear([warning.category.__name__, str(warning.message), when, nodeid, place])
+        if self.echo is not None:
+            self.echo.warning(warning, when, nodeid)
 
     def _tell_warnings(self, told: list[tuple[list[str], int]]) -> None:
         for row, count in told:
@@ -302,6 +310,9 @@ class Lane:
     def goodbye(self, status: int) -> None:
         """After pytest's own session end: the last words."""
         self._tell_warnings(self.warnings.rest())
+        table = adaptation.benchmark_table(self.config, self.summary)
+        if table:
+            self._say(["y", table])
         self._say(["z", int(status)])
 
     # -- what pytest tells ------------------------------------------------------------------------------------

@@ -11,10 +11,12 @@ import marshal
 import os
 import select
 import struct
+import sys
+import warnings
 from typing import Any
 
 from .channel import private_write
-from .terminal import add_to_junit
+from .junit import add_to_junit
 
 HEAD = struct.Struct("<I")
 _dump, _load = marshal.dumps, marshal.loads
@@ -64,8 +66,23 @@ class Replay:
             hook.pytest_runtest_logstart(nodeid=message[1], location=message[2])
         elif kind == "finish":
             hook.pytest_runtest_logfinish(nodeid=message[1], location=message[2])
+        elif kind == "warning":
+            row = message[1]
+            warning = warning_message(row)
+            told = {"warning_message": warning, "when": row[2], "nodeid": row[3], "location": None}
+            hook.pytest_warning_recorded.call_historic(kwargs=told)
         else:
             add_to_junit(self.config, kind, message[1])
+
+
+def warning_message(row: list[Any]) -> warnings.WarningMessage:
+    """The warning of a row [module, name, when, test, text, file, line], as its own class where that is known here."""
+    category = getattr(sys.modules.get(row[0]), row[1], UserWarning)
+    try:
+        message: Warning = category(row[4])
+    except TypeError:  # its class wants other arguments
+        message = UserWarning(f"{row[1]}: {row[4]}")
+    return warnings.WarningMessage(message, category, row[5], row[6])
 
 
 class Echo:
@@ -88,6 +105,15 @@ class Echo:
         """Send that a test starts or has finished."""
         if self.everything:
             self.send([kind, nodeid, location])
+
+    def warning(self, warning: warnings.WarningMessage, when: str, nodeid: str) -> None:
+        """Send a warning, if anybody there wants it."""
+        if self.everything:
+            kind = warning.category
+            place = [warning.filename, warning.lineno]
+            self.send(
+                ["warning", [kind.__module__, kind.__name__, when, nodeid, str(warning.message), *place]]
+            )
 
     def send(self, message: list[Any]) -> None:
         """Send one message; when the zygote no longer listens, it is dropped."""

@@ -23,12 +23,13 @@ import pytest
 
 from . import channel
 from .adaptation import xdist_off
+from .hearing import wanted_reports
 from .inventory import Inventory
 from .lane import MOST_TRACEBACK, Lane
 from .replay import Echo, Replay
 from .surroundings import Surroundings
 from .telling import cap, describe
-from .terminal import Summary, silence_terminal, wanted_reports
+from .terminal import Summary, silence_terminal
 
 COLLECT_GC_THRESHOLD = 100_000
 NO_FORK_STATUS = 71 << 8
@@ -129,11 +130,11 @@ class Zygote:
     def pytest_warning_recorded(
         self, warning_message: warnings.WarningMessage, when: str, nodeid: str
     ) -> None:
-        place = f"{warning_message.filename}:{warning_message.lineno}"
-        row = [warning_message.category.__name__, str(warning_message.message), when, nodeid, place]
         if self.lane is not None:
-            self.lane.warn(row)
+            self.lane.warn(warning_message, when, nodeid)
         elif when != "runtest":
+            place = f"{warning_message.filename}:{warning_message.lineno}"
+            row = [warning_message.category.__name__, str(warning_message.message), when, nodeid, place]
             self.control.send({"type": "warning", "row": [text[:4000] for text in row]})
 
     # -- the loop ---------------------------------------------------------------------------------------------
@@ -152,14 +153,13 @@ class Zygote:
             return self.lane.run()
         if self.broken is not None:
             raise self.broken
-        if message.get("failed"):
-            session.testsfailed = max(session.testsfailed, message["failed"])
+        session.testsfailed = message.get("failed", session.testsfailed)
         return True
 
     def _tell(self, session: pytest.Session) -> None:
         inventory = Inventory(session)
         rows = list(inventory.rows())
-        unsafe = self.surroundings.unsafe_to_fork(self.control.fd)
+        unsafe = self.surroundings.unsafe_to_fork(self.control.fd, session.config)
         digest = hashlib.sha256(
             "\n".join(row[0] for row in rows).encode("utf-8", "surrogatepass")
         ).hexdigest()
@@ -200,7 +200,7 @@ class Zygote:
                 if message["op"] == "become":
                     instructions, results, crash = self.control.fds
                     pipe = channel.LanePipe(instructions, results)
-                    self.lane = Lane(session, message, pipe, channel.raise_fd(crash))
+                    self.lane = Lane(session, message, pipe, channel.raise_fd(crash), self.summary)
                     return {}
                 if message["op"] == "fork" and self._fork(session, message, poll):
                     return {}
@@ -213,7 +213,6 @@ class Zygote:
         sys.stderr.flush()
         if self.request.get("tune_gc", True) and not self.frozen:
             self.frozen = True
-            gc.collect()
             gc.freeze()
         birth = {"lane": message["lane"], "generation": message["generation"]}
         pid = self._fork_process()
@@ -229,7 +228,8 @@ class Zygote:
             )
             pipe = channel.LanePipe(instructions, results)
             crash = channel.raise_fd(crash)
-            self.lane = Lane(session, message, pipe, crash, echo=echo, seeded=self.surroundings.seeded)
+            seeded = self.surroundings.seeded
+            self.lane = Lane(session, message, pipe, crash, self.summary, echo=echo, seeded=seeded)
             return True
         for fd in (instructions, results, crash, writing):
             os.close(fd)
@@ -249,9 +249,8 @@ class Zygote:
         """os.fork, or -1 and a line on stderr when there can be no more processes."""
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", DeprecationWarning
-                )  # threads: the run has said what it thinks of them
+                # Threads that are known to be harmless (see surroundings) make Python 3.12 warn.
+                warnings.simplefilter("ignore", DeprecationWarning)
                 return os.fork()
         except OSError as problem:
             sys.stderr.write(f"a lane cannot be forked: {problem}\n")
