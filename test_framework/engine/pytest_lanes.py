@@ -44,6 +44,8 @@ class PytestLanes:
         self._hungry: set[int] = set()
         self._lanes = 1
         self._asks = False
+        self._again = False
+        self._worker: dict[str, Any] = {}
         self._gathering = Gathering()
         self._collected: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._session: asyncio.Future[int] = self._loop.create_future()
@@ -96,6 +98,7 @@ class PytestLanes:
                 raise no_python(self.request.interpreter, int(told["status"]), output)
             raise self._gathering.ended(int(told["status"]), str(told.get("how", "")), output)
         self._digest = told["digest"]
+        self._worker = told["worker"]
         collection = self._gathering.collection(told, self.request.isolation)
         self._isolation = collection.isolation
         return collection
@@ -141,6 +144,7 @@ class PytestLanes:
     # -- lanes ------------------------------------------------------------------------------------------------
 
     def begin(self, listener: Listener, lanes: int, asks: bool) -> None:
+        self._again = self._listener is not None
         self._listener = listener
         self._lanes = lanes
         self._asks = asks
@@ -149,23 +153,21 @@ class PytestLanes:
         generation = self._generations[lane] = self._generations.get(lane, 0) + 1
         link = self._links[lane] = LaneLink(lane, generation)
         message = self._lane_message(link)
-        if self._isolation == "fork":
-            self._send(self.zygote, {"op": "fork", **message}, link.their_ends)
+        if self._isolation != "spawn":
+            op = "fork" if self._isolation == "fork" else "become"
+            self._send(self.zygote, {"op": op, **message}, link.their_ends)
             link.handed_over()
-        elif self._isolation == "inline":
-            self._send(self.zygote, {"op": "become", **message}, link.their_ends)
-            link.handed_over()
-            self._spawned[0] = (self.zygote, link)
+            if op == "become":
+                self._spawned[0] = (self.zygote, link)
         else:
-            environment = {
-                "PYTEST_XDIST_WORKER": f"gw{lane}",
-                "PYTEST_XDIST_WORKER_COUNT": str(self._lanes),
-                "PYTEST_XDIST_TESTRUNUID": self.request.run,
-                "APEX_WORKER_ID": f"gw{lane}",
-            }
+            reading, writing = os.pipe2(os.O_CLOEXEC)
+            self._send(self.zygote, {"op": "listen", **message}, [reading])
+            os.close(reading)
+            link.their_ends.append(writing)
+            environment, session = self.request.spawned(lane, self._lanes, self._worker)
             zygote = self.keeper.spawn(self.request.interpreter, environment)
             self._spawned[zygote.number] = (zygote, link)
-            self._send(zygote, self.request.session(quiet=True))
+            self._send(zygote, session)
             self._watch(zygote)
         self._read_soon(link, 0.0)
 
@@ -176,6 +178,7 @@ class PytestLanes:
             "lanes": self._lanes,
             "run": self.request.run,
             "asks": self._asks,
+            "again": self._again,
         }
 
     def _spawned_said(self, zygote: Zygote, message: dict[str, Any]) -> None:
@@ -217,13 +220,10 @@ class PytestLanes:
             link.clear_stack()
         link.stop(force, index, why, message)
         if link.pidfd < 0 and force >= Force.TERMINATE and link.lane not in self._hungry:
-            self._kill_unborn(link)
-
-    def _kill_unborn(self, link: LaneLink) -> None:
-        """A spawned lane that is still collecting has no pidfd yet: close its socket, and it ends."""
-        for zygote, each in self._spawned.values():
-            if each is link and zygote.number:
-                zygote.control.close()
+            # A spawned lane that is still collecting: close its socket, and it ends.
+            for zygote, each in self._spawned.values():
+                if each is link and zygote.number:
+                    zygote.control.close()
 
     def hungry(self, lane: int, hungry: bool) -> None:
         if hungry and lane not in self._hungry:

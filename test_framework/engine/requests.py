@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,3 +26,16 @@ class LaneRequest:
             "visible": self.isolation == "inline",
             "tune_gc": self.tune_gc,
         }
+
+    def spawned(
+        self, lane: int, lanes: int, told: Mapping[str, Any]
+    ) -> tuple[dict[str, str], dict[str, Any]]:
+        """(more environment, request) for a lane that is an interpreter of its own; `told`: by the first session."""
+        name = f"gw{lane}"
+        environment = {
+            "PYTEST_XDIST_WORKER": name,
+            "PYTEST_XDIST_WORKER_COUNT": str(lanes),
+            "PYTEST_XDIST_TESTRUNUID": self.run,
+            "APEX_WORKER_ID": name,
+        }
+        return environment, {**self.session(quiet=True), "worker": {**told, "name": name}}

@@ -12,7 +12,9 @@ import random
 import signal
 import sys
 import weakref
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from .terminal import Summary
@@ -25,14 +27,42 @@ def xdist_off(option: Any) -> None:
             setattr(option, name, value)
 
 
+def basetemp(config: Any) -> str:
+    """The session's directory for temporary files, made if need be; '' where there is none."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is None or config.option.collectonly:
+        return ""
+    try:
+        return str(factory.getbasetemp())
+    except OSError:
+        return ""  # the test that asks for it will say so
+
+
 def own_basetemp(config: Any, worker: str) -> None:
     """Each lane has a temporary directory of its own below the session's, named as xdist names it."""
-    factory = getattr(config, "_tmp_path_factory", None)
-    if factory is None:
-        return
-    base = factory.getbasetemp() / f"popen-{worker}"
-    base.mkdir(exist_ok=True, mode=0o700)
-    factory._basetemp = base
+    above = basetemp(config)
+    if above:
+        base = Path(above) / f"popen-{worker}"
+        base.mkdir(exist_ok=True, mode=0o700)
+        config._tmp_path_factory._basetemp = base
+
+
+def for_spawned_lanes(config: Any) -> dict[str, Any]:
+    """What a lane that is a session of its own must have in common with this one (see `be_spawned`)."""
+    seed = getattr(config.option, "randomly_seed", None)  # pytest-randomly draws it anew in every process
+    return {"basetemp": basetemp(config), "randomly_seed": seed if isinstance(seed, int) else None}
+
+
+def be_spawned(option: Any, worker: Mapping[str, Any]) -> None:
+    """Before a spawned lane's plug-ins look at their options: take over what `for_spawned_lanes` told."""
+    above = worker.get("basetemp")
+    if above and hasattr(option, "basetemp"):  # pytest would empty the directory that all share
+        os.makedirs(above, mode=0o700, exist_ok=True)
+        option.basetemp = os.path.join(above, f"popen-{worker['name']}")
+    if worker.get("randomly_seed") is not None and hasattr(option, "randomly_seed"):
+        option.randomly_seed = worker["randomly_seed"]
+    if hasattr(option, "cov_append"):  # pytest-cov would erase what other lanes have saved
+        option.cov_append = True
 
 
 def reseed(seeded: bool) -> None:

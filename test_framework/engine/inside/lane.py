@@ -62,6 +62,7 @@ class Lane:
         summary: Summary,
         *,
         echo: Echo | None = None,
+        forked: bool = False,
         seeded: bool = False,
     ) -> None:
         self.session = session
@@ -71,7 +72,8 @@ class Lane:
         self.crash_fd = crash_fd
         self.summary = summary
         self.echo = echo
-        """where reports are replayed from; None in a lane that was not forked"""
+        """the way to the plug-ins of the session that collected; None where that is this one"""
+        self.forked = forked
         self.seeded = seeded
         self.worker = f"gw{message['lane']}"
         self.queue: deque[tuple[int, int, bool]] = deque()
@@ -96,8 +98,8 @@ class Lane:
         self.pipe.write(f'["r",{channel.own_pid()}]\n')
         try:
             self._loop()
+            self._tear_down()
         finally:
-            self._write_pending()
             self._tell_warnings(self.warnings.rest())
             self._write_pending()
         if self.ended:
@@ -106,17 +108,19 @@ class Lane:
 
     def _be_born(self) -> None:
         config = self.config
-        if self.echo is not None:
+        os.environ["APEX_WORKER_ID"] = self.worker
+        if self.forked:
             os.setsid()
             adaptation.forget_exit_handlers()
             restart_capture(config)
             adaptation.own_basetemp(config, self.worker)
             adaptation.reseed(self.seeded)
+        if self.echo is not None:
+            echo = self.echo
             adaptation.restart_coverage(config)
             mute_for_lane(config)
-            echo = self.echo
             send_junit_to(config, lambda kind, values: echo.send([kind, values]))
-        self._look_like_a_worker()
+            self._look_like_a_worker()
         self.session.testsfailed = 0
         self.session.shouldstop = self.session.shouldfail = False
         if hasattr(config.option, "maxfail"):
@@ -133,7 +137,6 @@ class Lane:
                 "PYTEST_XDIST_WORKER": self.worker,
                 "PYTEST_XDIST_WORKER_COUNT": str(self.message["lanes"]),
                 "PYTEST_XDIST_TESTRUNUID": self.message["run"],
-                "APEX_WORKER_ID": self.worker,
             }
         )
         if not hasattr(self.config, "workerinput"):
@@ -174,6 +177,15 @@ class Lane:
             if last:
                 self.pending += f'["u",{unit}]\n'
                 self._write_pending()
+
+    def _tear_down(self) -> None:
+        """Tear down what a hold left standing, still inside of pytest's loop (where coverage is measured)."""
+        state: Any = self.session
+        try:
+            state._setupstate.teardown_exact(None)
+        except BaseException as problem:
+            text = "".join(traceback.format_exception(problem))
+            self._say(["t", str(problem)[:1000], text[-MOST_TRACEBACK:]])
 
     def _wait_for_what_follows(self) -> bool:
         """Wait until the next test, or that there is none, is known; False when the lane has to stop."""
@@ -345,12 +357,3 @@ class Lane:
     def pytest_runtest_logfinish(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         if self.echo is not None:
             self.echo.edge("finish", nodeid, location)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: Any) -> None:
-        """Tear down what a hold left standing; pytest would only crash on an error here."""
-        try:
-            session._setupstate.teardown_exact(None)
-        except BaseException as problem:
-            text = "".join(traceback.format_exception(problem))
-            self._say(["t", str(problem)[:1000], text[-MOST_TRACEBACK:]])

@@ -23,19 +23,29 @@ _dump, _load = marshal.dumps, marshal.loads
 
 
 class Replay:
-    """Reads the lanes' replay pipes and calls the hooks; what a hook raises goes to the caller."""
+    """Reads the lanes' replay pipes and calls the hooks; what a hook raises goes to the caller.
+
+    A test that came out badly is held back until the end, because it may be judged again: then only the last judgement
+    is told.
+    """
 
     def __init__(self, config: Any, everything: bool) -> None:
         self.config = config
         self.everything = everything
-        self._buffers: dict[int, bytearray] = {}
+        self._pipes: dict[int, _Pipe] = {}
+        self._held: dict[str, list[list[Any]]] = {}
+
+    def open(self, fd: int, again: bool) -> None:
+        """A lane was born; `again`: it only runs tests that have been judged before."""
+        self._pipes[fd] = _Pipe(again)
 
     def read(self, fd: int) -> bool:
         """Take what is there; False at the end of the pipe."""
         data = os.read(fd, 1 << 20)
         if not data:
             return False
-        buffer = self._buffers.setdefault(fd, bytearray())
+        pipe = self._pipes[fd]
+        buffer = pipe.buffer
         buffer += data
         while len(buffer) >= HEAD.size:
             (length,) = HEAD.unpack_from(buffer)
@@ -43,7 +53,7 @@ class Replay:
                 break
             frame = bytes(buffer[HEAD.size : HEAD.size + length])
             del buffer[: HEAD.size + length]
-            self._call(_load(frame))
+            self._take(pipe, _load(frame))
         return True
 
     def drain(self, fd: int) -> None:
@@ -53,7 +63,42 @@ class Replay:
         while poll.poll(0):
             if not self.read(fd):
                 break
-        self._buffers.pop(fd, None)
+        pipe = self._pipes.pop(fd)
+        if not pipe.again:
+            self._tell(pipe.test)
+
+    def finish(self) -> None:
+        """Tell what was held back: nothing will be judged again."""
+        held, self._held = self._held, {}
+        for messages in held.values():
+            self._tell(messages)
+
+    def _take(self, pipe: _Pipe, message: list[Any]) -> None:
+        kind = message[0]
+        if kind not in ("start", "report", "finish"):
+            if not pipe.again:
+                self._call(message)
+        elif not (self.everything or pipe.again):
+            self._held.setdefault(message[1]["nodeid"], []).append(message)
+        else:
+            pipe.test.append(message)
+            if kind == "finish":
+                self._test_over(message[1], pipe)
+
+    def _test_over(self, nodeid: str, pipe: _Pipe) -> None:
+        messages, pipe.test = pipe.test, []
+        if pipe.again:
+            if nodeid in self._held:
+                self._held[nodeid] = messages
+        elif any(_is_bad(message) for message in messages):
+            self._held.setdefault(nodeid, []).extend(messages)
+        else:
+            self._tell(messages)
+
+    def _tell(self, messages: list[list[Any]]) -> None:
+        for message in messages:
+            if self.everything or _is_bad(message):
+                self._call(message)
 
     def _call(self, message: list[Any]) -> None:
         hook = self.config.hook
@@ -73,6 +118,19 @@ class Replay:
             hook.pytest_warning_recorded.call_historic(kwargs=told)
         else:
             add_to_junit(self.config, kind, message[1])
+
+
+class _Pipe:
+    """What has come from one lane and was not told yet."""
+
+    def __init__(self, again: bool) -> None:
+        self.again = again
+        self.buffer = bytearray()
+        self.test: list[list[Any]] = []
+
+
+def _is_bad(message: list[Any]) -> bool:
+    return message[0] == "report" and message[1].get("outcome") not in ("passed", "skipped")
 
 
 def warning_message(row: list[Any]) -> warnings.WarningMessage:

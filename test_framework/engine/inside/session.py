@@ -7,14 +7,13 @@ continuation of this same session: it runs its tests inside `pytest_runtestloop`
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import select
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,8 @@ from typing import Any
 import pytest
 
 from . import channel
-from .adaptation import xdist_off
+from .adaptation import be_spawned, for_spawned_lanes, xdist_off
+from .garbage import Garbage
 from .hearing import wanted_reports
 from .inventory import Inventory
 from .lane import MOST_TRACEBACK, Lane
@@ -31,7 +31,6 @@ from .surroundings import Surroundings
 from .telling import cap, describe
 from .terminal import Summary, silence_terminal
 
-COLLECT_GC_THRESHOLD = 100_000
 NO_FORK_STATUS = 71 << 8
 """wait status of a lane that could not be forked (EX_OSERR)"""
 MOST_SUMMARY = 1_000_000
@@ -43,9 +42,7 @@ def run(control: channel.Control, request: Mapping[str, Any]) -> int:
     """Run the project's pytest with our plug-in; returns the session's exit status (of a lane: 0)."""
     plugin = Zygote(control, request)
     plugin.surroundings.watch()
-    if request.get("tune_gc", True):
-        plugin.gc_threshold = gc.get_threshold()
-        gc.set_threshold(COLLECT_GC_THRESHOLD, 50, 50)
+    plugin.garbage.collecting_tests()
     status = int(pytest.main(request["args"], plugins=[plugin]))
     if plugin.lane is None:
         plugin.say_goodbye(status)
@@ -74,25 +71,31 @@ class Zygote:
         self.lane: Lane | None = None
         self.lanes: dict[int, Forked] = {}
         """by pidfd"""
-        self.gc_threshold: tuple[int, int, int] | None = None
+        self.garbage = Garbage(bool(request.get("tune_gc", True)))
         self.summary = Summary()
         self.surroundings = Surroundings()
         self.replay: Replay | None = None
         self.broken: BaseException | None = None
         """what a plug-in raised when reports were replayed"""
-        self.frozen = False
+        self.heard: set[int] = set()
+        """replay pipes of lanes that are not forked"""
 
     # -- before collection ------------------------------------------------------------------------------------
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config: Any) -> Iterator[None]:
-        xdist_off(early_config.known_args_namespace)
+        self._adapt(early_config.known_args_namespace)
         yield
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Iterator[None]:
-        xdist_off(config.option)
+        self._adapt(config.option)
         yield
+
+    def _adapt(self, option: Any) -> None:
+        xdist_off(option)
+        if "worker" in self.request:
+            be_spawned(option, self.request["worker"])
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -141,8 +144,7 @@ class Zygote:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        if self.gc_threshold is not None:
-            gc.set_threshold(*self.gc_threshold)
+        self.garbage.running_tests()
         self._tell(session)
         option = session.config.option
         if option.collectonly or getattr(option, "setupplan", False):
@@ -179,6 +181,7 @@ class Zygote:
                 "unsafe": unsafe,
                 "maxfail": int(getattr(option, "maxfail", 0) or 0),
                 "collect_only": bool(option.collectonly),
+                "worker": {} if "worker" in self.request else for_spawned_lanes(session.config),
             }
         )
 
@@ -191,19 +194,58 @@ class Zygote:
         poll.register(self.control.fd, select.POLLIN)
         while True:
             for fd, _event in poll.poll():
-                if fd != self.control.fd:
+                if fd in self.heard:
+                    self._hear(fd, poll)
+                elif fd != self.control.fd:
                     self._lane_event(fd, poll)
-                    continue
-                message = self.control.receive()
-                if message is None or message["op"] == "finish":
-                    return message or {}
-                if message["op"] == "become":
-                    instructions, results, crash = self.control.fds
-                    pipe = channel.LanePipe(instructions, results)
-                    self.lane = Lane(session, message, pipe, channel.raise_fd(crash), self.summary)
-                    return {}
-                if message["op"] == "fork" and self._fork(session, message, poll):
-                    return {}
+                else:
+                    message = self.control.receive()
+                    if message is None:
+                        return {}
+                    match message["op"]:
+                        case "finish":
+                            self._finish_replay()
+                            return message
+                        case "become":
+                            self._become(session, message)
+                            return {}
+                        case "listen":
+                            self._listen(message, poll)
+                        case "fork" if self._fork(session, message, poll):
+                            return {}
+
+    def _become(self, session: pytest.Session, message: Mapping[str, Any]) -> None:
+        """Be a lane without forking: a spawned one, which has a replay pipe too, or the only one."""
+        instructions, results, crash, *writing = self.control.fds
+        echo = None
+        if writing and self.replay is not None:
+            everything = bool(message.get("again")) or self.replay.everything
+            echo = Echo(session.config, channel.raise_fd(writing[0]), everything)
+        pipe = channel.LanePipe(instructions, results)
+        self.lane = Lane(session, message, pipe, channel.raise_fd(crash), self.summary, echo=echo)
+
+    def _listen(self, message: Mapping[str, Any], poll: select.poll) -> None:
+        """Replay what a lane tells that is somebody else's child."""
+        fd = channel.raise_fd(self.control.fds[0])
+        if self.replay is not None:
+            self.replay.open(fd, bool(message.get("again")))
+        self.heard.add(fd)
+        poll.register(fd, select.POLLIN)
+
+    def _hear(self, fd: int, poll: select.poll) -> None:
+        if self._replayed(lambda replay: replay.read(fd)) is False:
+            poll.unregister(fd)
+            self._unhear(fd)
+
+    def _unhear(self, fd: int) -> None:
+        self._replayed(lambda replay: replay.drain(fd))
+        self.heard.discard(fd)
+        os.close(fd)
+
+    def _finish_replay(self) -> None:
+        for fd in list(self.heard):
+            self._unhear(fd)
+        self._replayed(lambda replay: replay.finish())
 
     def _fork(self, session: pytest.Session, message: Mapping[str, Any], poll: select.poll) -> bool:
         """Fork one lane; True in the child."""
@@ -211,9 +253,8 @@ class Zygote:
         reading, writing = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
-        if self.request.get("tune_gc", True) and not self.frozen:
-            self.frozen = True
-            gc.freeze()
+        self.garbage.forking()
+        again = bool(message.get("again"))
         birth = {"lane": message["lane"], "generation": message["generation"]}
         pid = self._fork_process()
         if pid == 0:
@@ -222,6 +263,8 @@ class Zygote:
                 os.close(pidfd)
                 os.close(lane.replay)
             self.lanes.clear()
+            for fd in self.heard:
+                os.close(fd)
             self.control.abandon()
             echo = Echo(
                 session.config, channel.raise_fd(writing), bool(self.replay and self.replay.everything)
@@ -229,7 +272,9 @@ class Zygote:
             pipe = channel.LanePipe(instructions, results)
             crash = channel.raise_fd(crash)
             seeded = self.surroundings.seeded
-            self.lane = Lane(session, message, pipe, crash, self.summary, echo=echo, seeded=seeded)
+            self.lane = Lane(
+                session, message, pipe, crash, self.summary, echo=echo, forked=True, seeded=seeded
+            )
             return True
         for fd in (instructions, results, crash, writing):
             os.close(fd)
@@ -239,6 +284,8 @@ class Zygote:
             return False
         pidfd = os.pidfd_open(pid)
         self.lanes[pidfd] = Forked(pid, message["lane"], message["generation"], reading)
+        if self.replay is not None:
+            self.replay.open(reading, again)
         poll.register(pidfd, select.POLLIN)
         poll.register(reading, select.POLLIN)
         self.control.send({"type": "forked", **birth, "pid": pid}, [pidfd])
@@ -260,7 +307,7 @@ class Zygote:
     def _lane_event(self, fd: int, poll: select.poll) -> None:
         for pidfd, lane in self.lanes.items():
             if fd == lane.replay:
-                if not self._replay(fd):
+                if self._replayed(lambda replay: replay.read(fd)) is False:
                     poll.unregister(fd)
                 return
             if fd == pidfd:
@@ -268,7 +315,7 @@ class Zygote:
         else:
             return
         _, status = os.waitpid(lane.pid, 0)
-        self._replay(lane.replay, to_the_end=True)
+        self._replayed(lambda replay: replay.drain(lane.replay))
         poll.unregister(pidfd)
         with suppress(KeyError):  # its end was seen already
             poll.unregister(lane.replay)
@@ -279,20 +326,18 @@ class Zygote:
             {"type": "ended", "lane": lane.lane, "generation": lane.generation, "status": status}
         )
 
-    def _replay(self, fd: int, *, to_the_end: bool = False) -> bool:
-        """Replay what a lane sent; False at the end of its pipe. What a plug-in raises is kept for the end."""
+    def _replayed(self, step: Callable[[Replay], bool | None]) -> bool | None:
+        """Do a step of the replay. What a plug-in raises in it is told, and raised again at the session's end."""
         if self.replay is None:
-            return False
+            return None
         try:
-            if not to_the_end:
-                return self.replay.read(fd)
-            self.replay.drain(fd)
+            return step(self.replay)
         except BaseException as problem:
             if self.broken is None:
                 self.broken = problem
                 text = "".join(traceback.format_exception(problem))[-MOST_TRACEBACK:]
                 self.control.send({"type": "plugin_broke", "message": repr(problem)[:1000], "detail": text})
-        return True
+        return None
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """`pytest.exit()` or an interrupt while collecting: say its words, the terminal reporter is silent."""
