@@ -7,7 +7,6 @@ be named and killed without guessing. When the host's end of the socket closes i
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import json
 import os
@@ -17,7 +16,6 @@ import socket
 import time
 from typing import Any
 
-PR_SET_CHILD_SUBREAPER = 36
 SWEEP_SECONDS = 5.0
 
 
@@ -203,8 +201,6 @@ def describe(pid: int) -> dict[str, Any]:
 def keep(control_fd: int, first: int) -> None:
     """Serve the host behind `control_fd`; `first` is the pid of the process that is started already."""
     control = socket.socket(fileno=control_fd)
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.setsid()
     keeper = Keeper(control)
     keeper.known[first] = 0

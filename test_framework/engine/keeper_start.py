@@ -11,6 +11,7 @@ import os
 import sys
 
 FIRST_FDS = (3, 4, 5, 6)
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def start_first() -> int:
@@ -36,8 +37,16 @@ def start_first() -> int:
     return pid
 
 
+def become_subreaper() -> None:
+    """From now on orphans of the run become our children: before anything else, since the program runs already."""
+    import ctypes
+
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 if __name__ == "__main__":
     first = start_first()
+    become_subreaper()
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     from importlib import import_module
 

@@ -114,6 +114,13 @@ def restart_coverage(config: Any) -> None:
     controller.finish = finish
 
 
+def show_reruns() -> None:
+    """pytest-rerunfailures keeps reruns to itself in a worker whose xdist it does not find: here they are wanted."""
+    module: Any = sys.modules.get("pytest_rerunfailures")
+    if hasattr(module, "works_with_current_xdist"):
+        module.works_with_current_xdist = lambda: True
+
+
 _SIGNALS = (
     signal.SIGTERM,
     signal.SIGINT,

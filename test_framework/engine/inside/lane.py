@@ -118,6 +118,7 @@ class Lane:
         if self.echo is not None:
             echo = self.echo
             adaptation.restart_coverage(config)
+            adaptation.show_reruns()
             mute_for_lane(config)
             send_junit_to(config, lambda kind, values: echo.send([kind, values]))
             self._look_like_a_worker()
