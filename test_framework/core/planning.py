@@ -14,7 +14,7 @@ from test_framework.core.selection import Chosen, Wish, choose
 from test_framework.core.settings import CategorySettings, LayerCategory, LayerSettings, Settings
 from test_framework.model.plan import CategoryPlan, Chain, LayerPlan, Plan, TestInfo
 
-UNKNOWN_SECONDS = 0.03
+UNKNOWN_SECONDS = 0.01
 SELECTED = "selected"
 LEGACY = "legacy"
 
