@@ -43,18 +43,15 @@ class SetupError(Exception):
 
 
 def start(repository: str) -> int:
-    """Run the command in an interpreter that has what it needs; its exit code, 4 where none can be had.
-
-    Does not return where another interpreter takes over this process.
-    """
+    """Run the command in an interpreter that has what it needs, and end this process; 4 where none can be had."""
     if missing(NEEDED):
         python = Setup(repository, DIRECTORIES, LOCK, NEEDED).interpreter()
         if isinstance(python, int):
             return python
         enter(python, sys.orig_argv[1:])
-    from test_framework.cli.main import main
+    from test_framework.cli.main import entry
 
-    return main()
+    return entry()
 
 
 def missing(names: Iterable[str]) -> list[str]:

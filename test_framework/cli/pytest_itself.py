@@ -7,13 +7,10 @@ exit code are the answer.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
-
-from test_framework.engine.gathering import no_pytest, no_python
 
 PRINTING = frozenset(
     [
@@ -40,6 +37,10 @@ def become_pytest(interpreter: str, root: Path, arguments: Sequence[str]) -> NoR
 
 
 def _look(interpreter: str, root: Path) -> None:
+    import subprocess
+
+    from test_framework.engine.gathering import no_pytest, no_python
+
     try:
         done = subprocess.run(
             [interpreter, "-c", LOOK],

@@ -1,24 +1,23 @@
 """A run's directory: `.apex/runs/<id>/` with its lock, facts.jsonl and output.
 
 Rules: ids are ours and match `[A-Za-z0-9_-]{1,64}`; directories are 0700, files 0600; where the project cannot be
-written to, the user's state directory serves instead and the run says so.
+written to, the user's state directory serves instead and the run says so. Imported before the project's interpreter
+is started, so what only later steps need is imported there.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
-import secrets
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from test_framework.model.facts import Stamped
-from test_framework.model.wire import WireError, decode
+if TYPE_CHECKING:
+    from test_framework.model.facts import Stamped
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 KEEP_RUNS = 50
@@ -26,7 +25,7 @@ KEEP_RUNS = 50
 
 def new_run_id() -> str:
     """Sortable by time, unique without asking anybody: 20261123-043428-3f9a1c."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
 
 
 @dataclass(slots=True)
@@ -45,6 +44,8 @@ class RunDirectory:
         for base in (project_root / ".apex", state_home(project_root), None):
             try:
                 if base is None:
+                    import tempfile
+
                     base = Path(tempfile.mkdtemp(prefix="netra-apex-"))
                 return cls._open(base, run, notes)
             except OSError as problem:
@@ -82,6 +83,8 @@ def make_private(base: Path) -> None:
 
 def state_home(project_root: Path) -> Path:
     """Where a project that cannot be written to keeps its runs (XDG base directory specification)."""
+    import hashlib
+
     home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     name = hashlib.sha256(os.fsencode(project_root)).hexdigest()[:16]
     return Path(home) / "netra-apex" / name
@@ -89,6 +92,8 @@ def state_home(project_root: Path) -> Path:
 
 def read_facts(path: Path) -> Iterator[Stamped]:
     """The facts of a run's file. A torn tail is dropped; damaged lines in the middle are skipped."""
+    from test_framework.model.wire import WireError, decode
+
     with open(path, "rb") as file:
         for line in file:
             try:

@@ -33,11 +33,11 @@ ANNOUNCEMENT = "apex: setting up"
 WAITING = "apex: another start is setting up; waiting for it\n"
 
 COMMAND = """
-def main():
+def entry():
     import json, sys
     import apex_probe
     print(json.dumps({"prefix": sys.prefix, "arguments": sys.argv[1:], "probe": apex_probe.__file__}))
-    return 0
+    sys.exit(0)
 """
 
 REFUSING_FINDER = """
