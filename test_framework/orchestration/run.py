@@ -62,6 +62,7 @@ class Run:
         self._told_notes = list(notes)
         self._execution: LayerExecutionAgent | None = None
         self._seconds: dict[str, float] = {}
+        self._started_at = ""
         self._cancelled: tuple[str, str] | None = None
         self._cancel_collecting = asyncio.Event()
         try:
@@ -185,6 +186,7 @@ class Run:
 
         def publish(stamped: Stamped, state: RunState) -> None:
             fact = stamped.fact
+            self._started_at = self._started_at or stamped.ts
             if type(fact) is f.TestFinished:
                 self._seconds[fact.test] = fact.seconds
             progress.handle(stamped, state)
@@ -298,7 +300,7 @@ class Run:
         """The result as plain values: that of result.json, and each failure with its message."""
         state = self.state
         return {
-            **result(state, verdict),
+            **result(state, verdict, self._started_at),
             "success": verdict.green,
             "directory": str(self.path) if self.path is not None else None,
             "failures": [
