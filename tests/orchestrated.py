@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,14 @@ class Manager:
 
     async def wait_running(self, test: str) -> dict[str, Any]:
         return await self.wait(lambda message: message["type"] == "test.started" and test in message["test"])
+
+
+def wait_for_file(path: Path) -> None:
+    """Until somebody has written `path`."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} was never written"
+        time.sleep(0.01)
 
 
 def children() -> list[int]:
