@@ -1,4 +1,4 @@
-"""The whole command as a user types it, in processes of its own, and the old runner's functions as its importers call them.
+"""The whole command as a user types it, and the old runner's functions as its importers call them.
 
 Runs as a script too: `python tests/e2e/test_orchestration_cli_integration.py [pytest's options]`.
 """
