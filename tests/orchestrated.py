@@ -84,7 +84,8 @@ def children() -> list[int]:
     """Processes whose parent is this one."""
     found: list[int] = []
     for task in Path("/proc/self/task").iterdir():
-        found += map(int, (task / "children").read_text().split())
+        with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
+            found += map(int, (task / "children").read_text().split())
     return found
 
 

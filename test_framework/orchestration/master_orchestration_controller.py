@@ -49,8 +49,8 @@ _CANCEL_WORDS = {
     "second_interrupt": "interrupted twice by the user",
     "signal": "the run was told to end by a signal",
 }
-_inside: ContextVar[object] = ContextVar("apex_mode_of", default=None)
-"""the controller one of whose modes the present task carries out"""
+_inside: ContextVar[tuple[object, RunOptions]] = ContextVar("apex_mode_of")
+"""the controller one of whose modes the present task carries out, and the options of that"""
 
 
 class MasterOrchestrationController:
@@ -158,13 +158,16 @@ class MasterOrchestrationController:
 
         What it chooses (categories, layers, execution_mode) takes the place of the controller's own mode. Returns plain
         values: run, success, exit_code, reasons, ledger, outcomes, layers (with status), failures (test, outcome,
-        message), directory and more. Raises `UserError` for what the user can mend; nothing was run then.
+        message), directory and more. Raises `UserError` for what the user can mend; nothing was run then. A mode of
+        somebody's own may call it: what it does not say is as that mode's own execution was told.
         """
         self._refuse_when_shut_down()
-        options = self._options.told(execution_args).told({"categories": categories, "layers": layers})
+        outer, options = _inside.get((None, self._options))
+        options = options.without_choice() if outer is self else self._options
+        options = options.told(execution_args).told({"categories": categories, "layers": layers})
         if not options.chooses:
             options = options.told({"execution_mode": self._mode})
-        if _inside.get() is self:
+        if outer is self:
             return await self._carry_out(options)
         with self._guard:
             if self._working is not None and not self._working.done():
@@ -243,7 +246,7 @@ class MasterOrchestrationController:
         """A mode of a subclass or an agent; what its answer leaves open follows from the runs that it made."""
         await self._crew.make_ready()
         before = len(self._answers)
-        token = _inside.set(self)
+        token = _inside.set((self, options))
         self._modes.append(mode)
         try:
             told = await handler(options.as_arguments()) or {}

@@ -84,6 +84,10 @@ class RunOptions:
         options.check()
         return options
 
+    def without_choice(self) -> RunOptions:
+        """The same, but for what runs."""
+        return replace(self, category=None, categories=(), layers=(), use_layers=False, execution_mode=None)
+
     def as_arguments(self) -> dict[str, Any]:
         """Every option by name: what `told` takes back."""
         return {name: getattr(self, name) for name in _KINDS}

@@ -46,7 +46,7 @@ class Release(OrchestrationAgentInterface):
 
 class Own(MasterOrchestrationController):
     async def _execute_custom_mode(self, execution_args):
-        await self.execute_orchestration({"categories": ["smoke"], "progress_mode": execution_args["progress_mode"]})
+        await self.execute_orchestration({"categories": ["smoke"]})
 
 
 def broken():
