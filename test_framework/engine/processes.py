@@ -111,7 +111,8 @@ class Keeper:
         # Through high numbers first, so that no dup2 hits a descriptor that is still to be copied.
         high = [_high(fd) for fd in (*fds, self._theirs.fileno())]
         actions = [(os.POSIX_SPAWN_DUP2, fd, place) for fd, place in zip(high, (3, 4, 5, 6, 7), strict=True)]
-        self.pid = os.posix_spawn(sys.executable, argv, self.environment, file_actions=actions)
+        # Whatever the calling thread of a host blocks: tests get their signals.
+        self.pid = os.posix_spawn(sys.executable, argv, self.environment, file_actions=actions, setsigmask=())
         for fd in high:
             os.close(fd)
         self._theirs.close()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from test_framework.configuration.load import load_settings
 from test_framework.core.selection import Wish, choose
@@ -20,16 +20,14 @@ from test_framework.orchestration.options import LEGACY, RunOptions
 from test_framework.records.runs import new_run_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """The project and its settings."""
 
     project_root: Path
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
+class Preparation(NamedTuple):
     """One run: what, where and with which interpreter."""
 
     options: RunOptions
@@ -54,8 +52,7 @@ class Preparation:
         return "inline" if self.options.pdb else self.options.isolation
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """A run whose first processes live: the keeper, and the project's interpreter that imports pytest."""
 
     preparation: Preparation

@@ -105,7 +105,7 @@ class Run:
             journal.flush()
             for note in self._notes():
                 journal.record(f.AlertRaised(kind="degraded", message=note))
-            known = self._known()
+            known = await asyncio.to_thread(self._known)
             collection = await self._collect(executor)
             if collection is not None:
                 orchestrator = TestOrchestratorAgent(preparation.settings, preparation.wish)
@@ -318,7 +318,9 @@ class Run:
         else:
             verdict = judge(state, rules)
         ledger = verdict.ledger
-        self._remember()
+        broken = await asyncio.to_thread(self._remember)
+        if broken is not None:
+            journal.record(f.SinkFailed(sink="last run", message=f"cannot be kept: {broken.strerror}"))
         journal.record(
             f.RunFinished(
                 exit_code=int(verdict.exit_code),
@@ -332,7 +334,7 @@ class Run:
             )
         )
         journal.flush()
-        journal.synchronise()
+        await asyncio.to_thread(journal.synchronise)
         await self.progress.close(state, verdict)
         self._close_directory()
         return verdict
@@ -341,16 +343,16 @@ class Run:
         if self.directory is not None:
             self.directory.close()
 
-    def _remember(self) -> None:
-        """Keep durations and failures for the next run's order; what cannot be kept is said, not fatal."""
+    def _remember(self) -> OSError | None:
+        """Keep durations and failures for the next run's order, in another thread; returns why that cannot be."""
         if self.directory is None:
-            return
+            return None
         base = self.directory.path.parent.parent
         outcomes = {
             test: outcome.value for test, outcome in self.state.final.items() if outcome not in UNPROVEN
         }
         if not outcomes:
-            return
+            return None
         record = LastRun.load(base)
         record.merge(
             {test: self._seconds[test] for test in outcomes},
@@ -363,7 +365,8 @@ class Run:
             record.save(base)
             prune(base / "runs")
         except OSError as problem:
-            self.journal.record(f.SinkFailed(sink="last run", message=f"cannot be kept: {problem.strerror}"))
+            return problem
+        return None
 
 
 def _cancel_fact(reason: str, text: str) -> f.CancelRequested:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +56,7 @@ class LastRun:
             "failed": self.failed,
             "whole": sorted(self.whole),
         }
-        temporary = base / f"last_run.json.{os.getpid()}"
+        temporary = base / f"last_run.json.{os.getpid()}.{threading.get_ident()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             with open(os.open(temporary, flags, 0o600), "w", encoding="ascii") as file:

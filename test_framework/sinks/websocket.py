@@ -25,7 +25,7 @@ from test_framework.model.wire import VERSION
 from test_framework.sinks.fan_out import describe
 
 AT_ONCE = 50
-"""routine facts that are sent one by one between two ticks (about ten a second)"""
+"""routine facts that are sent one by one between two ticks (about ten a second); fewer while others still wait"""
 MOST_WAITING = 1000
 STALL_SECONDS = 10.0
 """one message may take so long; then the manager is given up"""
@@ -101,7 +101,7 @@ class WebSocketStream:
 
     def tick(self, state: RunState) -> None:
         del state
-        self._allowance = AT_ONCE
+        self._allowance = max(0, AT_ONCE - len(self._waiting))
         since = self._sending_since
         if since is not None and self._clock() - since > STALL_SECONDS:
             self._give_up(f"it stalled: one message took more than {STALL_SECONDS:.0f} s")

@@ -136,6 +136,39 @@ def test_two_controllers_run_at_once_in_one_loop_and_outside_the_main_thread(tmp
     assert {number: signal.getsignal(number) for number in handlers} == handlers
 
 
+def test_signals_that_the_host_s_thread_blocks_are_not_blocked_in_tests(tmp_path: Path) -> None:
+    asks = "import signal\ndef test_mask(): assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()\n"
+    controller = create_legacy_controller(**here(project(tmp_path, {"tests/unit/test_mask.py": asks})))
+    answers: list[dict[str, Any]] = []
+
+    def host() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
+        answers.append(run(controller))
+
+    thread = threading.Thread(target=host)
+    thread.start()
+    thread.join()
+    assert answers[0]["outcomes"] == {"passed": 1}
+
+
+def test_a_limit_of_the_host_s_own_stops_the_run(tmp_path: Path) -> None:
+    manager = Manager()
+    controller = create_legacy_controller(
+        manager, "1", **here(project(tmp_path, {"tests/unit/test_w.py": WAITING}))
+    )
+
+    async def limited() -> None:
+        async with asyncio.timeout(None) as limit:
+            running = asyncio.ensure_future(manager.wait_running("test_waits"))
+            running.add_done_callback(lambda _: limit.reschedule(0))
+            await controller.execute_orchestration()
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(limited())
+    assert manager.types[-1] == "run.finished"
+    assert controller.get_orchestration_status()["last"]["exit_code"] == 2
+
+
 def test_one_controller_executes_one_thing_at_a_time(tmp_path: Path) -> None:
     manager = Manager()
     controller = create_legacy_controller(
@@ -318,6 +351,28 @@ def test_another_manager_can_take_over_while_a_run_is_under_way(tmp_path: Path) 
     assert "run.started" not in second.types
     assert second.types.count("run.finished") == 1
     assert second.messages[0]["seq"] == first.messages[-1]["seq"] + 1
+
+
+def test_a_slow_manager_neither_holds_up_a_run_nor_misses_its_end(tmp_path: Path) -> None:
+    many = "import pytest\n@pytest.mark.parametrize('n', range(600))\ndef test_it(n): pass\n"
+
+    class Slow(Manager):
+        async def send_to_thread(self, thread_id: str, message: dict[str, Any]) -> None:
+            await asyncio.sleep(0.01)
+            await super().send_to_thread(thread_id, message)
+
+    manager = Slow()
+    answer = run(
+        create_legacy_controller(manager, "1", **here(project(tmp_path, {"tests/unit/test_many.py": many})))
+    )
+    assert answer["outcomes"] == {"passed": 600}
+    assert answer["broken_sinks"] == {}
+    assert manager.types[-1] == "run.finished"
+    counted = [message for message in manager.messages if message["type"] == "progress"]
+    assert counted, "six hundred tests were told one by one to a slow manager"
+    told = manager.types.count("test.finished") + sum(m["coalesced"].get("test.finished", 0) for m in counted)
+    assert told == 600
+    assert len(manager.messages) < 600
 
 
 class Counting:

@@ -115,6 +115,7 @@ def test_after_a_tick_routine_facts_are_told_one_by_one_again(story):
         stream, _ = streamed(story, manager)
         for number in range(AT_ONCE + 1):
             story.start(f"t{number}")
+        await stream.drained()
         story.wait(0.1)
         story.start("afterwards")
         await stream.finish()
@@ -138,6 +139,29 @@ def test_what_waits_for_a_slow_manager_is_bounded_even_when_every_test_fails(sto
         kinds = [message["type"] for message in manager.messages]
         assert kinds == ["test.finished"] * MOST_WAITING + ["progress", "cancel.requested"]
         assert manager.messages[-2]["outcomes"] == {"failed": 2 * MOST_WAITING}
+
+    asyncio.run(scene())
+
+
+def test_for_a_slow_manager_more_is_counted_so_that_it_gets_the_end_in_time(story):
+    async def scene():
+        manager = Manager()
+        manager.gate.clear()
+        stream, failures = streamed(story, manager)
+        story.begin(500)
+        for number in range(500):
+            story.start(f"t{number}")
+            if number % 20 == 0:
+                story.wait(0.1)
+        story.finish()
+        assert len(stream._waiting) <= AT_ONCE + 10
+        manager.gate.set()
+        await stream.finish()
+        kinds = [message["type"] for message in manager.messages]
+        assert kinds[-2:] == ["layer.finished", "run.finished"]
+        counted = sum(sum(m["coalesced"].values()) for m in manager.messages if m["type"] == "progress")
+        assert kinds.count("test.started") + counted == 500
+        assert failures == []
 
     asyncio.run(scene())
 
