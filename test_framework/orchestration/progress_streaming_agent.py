@@ -162,8 +162,8 @@ class ProgressStreamingAgent(OrchestrationAgentInterface):
                 if (
                     count % AT_ONCE == 0
                 ):  # nobody waits for it: let every fact be sent, and others have the loop
-                    self.tick(state)
                     await self.drained()
+                    self.tick(state)
                     await asyncio.sleep(0)
         except OSError as problem:
             raise UserError(f"{path}: {problem.strerror}", "name a directory below .apex/runs") from problem
