@@ -12,11 +12,12 @@ import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from enum import Enum
+from functools import partial
 from os import PathLike
 from typing import Any, Self
 
 from test_framework.model.errors import UserError
-from test_framework.model.outcome import ExitCode, StopReason
+from test_framework.model.outcome import ExitCode
 from test_framework.orchestration.agent import OrchestrationAgentInterface
 from test_framework.orchestration.background_e2e_agent import BackgroundE2EAgent
 from test_framework.orchestration.controller_config import MasterOrchestrationConfig, OrchestrationMode
@@ -30,6 +31,7 @@ from test_framework.orchestration.progress_streaming_agent import ProgressStream
 from test_framework.orchestration.resource_management_agent import ResourceManagementAgent
 from test_framework.orchestration.run import Run
 from test_framework.orchestration.status import run_status
+from test_framework.orchestration.stopping import stop_words, wait_ended
 from test_framework.orchestration.test_orchestrator_agent import TestOrchestratorAgent
 from test_framework.sinks.websocket import sender
 
@@ -43,12 +45,6 @@ __all__ = [
     "create_hybrid_controller",
     "create_legacy_controller",
 ]
-_STOP_REASONS = frozenset(reason.name.lower() for reason in StopReason)
-_CANCEL_WORDS = {
-    "interrupt": "interrupted by the user",
-    "second_interrupt": "interrupted twice by the user",
-    "signal": "the run was told to end by a signal",
-}
 _inside: ContextVar[tuple[object, RunOptions]] = ContextVar("apex_mode_of")
 """the controller one of whose modes the present task carries out, and the options of that"""
 
@@ -110,14 +106,13 @@ class MasterOrchestrationController:
                 self._closing = asyncio.get_running_loop().create_task(
                     self._shut_down(), name="apex-shutdown"
                 )
-        if not self._closing.done():
-            await asyncio.shield(self._closing)
+        await wait_ended(self._closing)
 
     async def _shut_down(self) -> None:
         working = self._working
         if working is not None and not working.done():
             self.cancel_execution("the controller is shut down")
-            await asyncio.wait({working})
+            await wait_ended(working)
         if self._started is not None:
             started, self._started = self._started, None
             await asyncio.to_thread(started.abandon)
@@ -249,6 +244,8 @@ class MasterOrchestrationController:
         token = _inside.set((self, options))
         self._modes.append(mode)
         try:
+            if self._cancelled is not None:  # while the agents were made ready
+                raise asyncio.CancelledError
             told = await handler(options.as_arguments()) or {}
         except asyncio.CancelledError:
             if self._cancelled is None:
@@ -266,10 +263,7 @@ class MasterOrchestrationController:
         """
         if self._working is None or self._working.done():
             return False
-        if reason not in _STOP_REASONS:
-            reason, message = "interrupt", message or reason
-        text = message or _CANCEL_WORDS.get(reason, reason)
-        self._in_loop(lambda: self._cancel(reason, text))
+        self._in_loop(partial(self._cancel, *stop_words(reason, message)))
         return True
 
     def _cancel(self, reason: str, message: str) -> None:

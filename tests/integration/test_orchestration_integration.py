@@ -290,6 +290,25 @@ def test_shutting_down_stops_what_runs_before_the_cleanup_handlers_are_called(tm
     assert "worker.lost" not in manager.types
 
 
+def test_a_controller_can_be_shut_down_from_another_thread_s_loop(tmp_path: Path) -> None:
+    manager = Manager()
+    controller = create_legacy_controller(
+        manager, "1", **here(project(tmp_path, {"tests/unit/test_w.py": WAITING}))
+    )
+
+    def from_elsewhere() -> None:
+        asyncio.run(controller.shutdown())
+        assert manager.types[-1] == "run.finished"
+
+    async def scene() -> dict[str, Any]:
+        execution = asyncio.create_task(controller.execute_orchestration())
+        await manager.wait_running("test_waits")
+        await asyncio.gather(asyncio.to_thread(from_elsewhere), controller.shutdown())
+        return await execution
+
+    assert asyncio.run(scene())["exit_code"] == 2
+
+
 # -- those who are told -------------------------------------------------------------------------------------------
 
 
