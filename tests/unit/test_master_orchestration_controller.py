@@ -273,6 +273,23 @@ def test_a_mode_of_one_s_own_that_waits_is_ended_by_cancelling() -> None:
     assert (answer["exit_code"], answer["reasons"]) == (2, ["enough of that"])
 
 
+def test_a_mode_that_is_cancelled_while_agents_are_made_ready_is_not_begun() -> None:
+    begun: list[str] = []
+
+    async def action(self: Any, execution_args: dict[str, Any]) -> None:
+        begun.append("begun")
+
+    controller = own_mode(action)
+
+    class Cancelling(OrchestrationAgentInterface):
+        async def initialize(self) -> bool:
+            return controller.cancel_execution("not today")
+
+    controller.register_agent("cancelling", Cancelling())
+    answer = asyncio.run(controller.execute_orchestration())
+    assert (answer["exit_code"], answer["reasons"], begun) == (2, ["not today"], [])
+
+
 def test_what_a_mode_of_one_s_own_raises_reaches_whoever_awaits_it() -> None:
     async def action(self: Any, execution_args: dict[str, Any]) -> None:
         raise LookupError("no such tests")

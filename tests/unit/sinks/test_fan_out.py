@@ -101,3 +101,17 @@ def test_a_reader_that_goes_away_ends_its_sink_and_not_the_run(story, some_verdi
     os.close(writing)
     assert failures == [("json", "its reader went away (broken pipe)")]
     assert well.seen == [0, 1, "close"]
+
+
+def test_a_sink_can_come_and_go_while_the_run_goes_on(story, some_verdict):
+    first, late = Recording("first"), Recording("late")
+    fan = FanOut([first], lambda *failure: None)
+    told(story, fan, 2)
+    fan.add(late)
+    told(story, fan, 1)
+    fan.remove(first)
+    fan.remove(first)
+    told(story, fan, 1)
+    fan.close(story.state, some_verdict)
+    assert first.seen == [0, 1, 2]
+    assert late.seen == [2, 3, "close"]
