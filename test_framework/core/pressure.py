@@ -61,8 +61,8 @@ class Pressure:
         return self._window(lane).rung_seconds(self._plan.grace_seconds)
 
     def _patience(self, lane: Lane, reason: StopReason, now: float, rung: float) -> float:
-        """A user who interrupts gets a whole grace period for fixtures, as far as the budget allows."""
-        if reason is not StopReason.INTERRUPT:
+        """Whoever interrupts, but for time, leaves a whole grace period for fixtures, as far as the budget allows."""
+        if reason not in (StopReason.INTERRUPT, StopReason.FAILURES):
             return rung
         return max(rung, min(self._plan.grace_seconds, self._window(lane).end - now - 2 * rung))
 

@@ -15,8 +15,6 @@ from test_framework.orchestration.agent import OrchestrationAgentInterface
 from test_framework.orchestration.options import RunOptions
 from test_framework.orchestration.preparation import find_place
 
-BACKGROUND_MODES = ("background", "hybrid")
-
 
 @dataclass(frozen=True, slots=True)
 class Background:
@@ -53,12 +51,3 @@ class BackgroundE2EAgent(OrchestrationAgentInterface):
                 f"run it in the foreground: --layers {start}",
             )
         return Background(self.background_layers())
-
-    def refuse(self, mode: str | None) -> None:
-        """Raises `UserError` for a mode that needs layers in the background."""
-        if mode in BACKGROUND_MODES:
-            layers = " ".join(self.background_layers()) or "of the project"
-            raise UserError(
-                f"execution mode {mode} cannot be executed yet: it starts layers in the background",
-                f"run its layers in the foreground: layers {layers}",
-            )

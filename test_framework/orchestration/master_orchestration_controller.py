@@ -214,8 +214,6 @@ class MasterOrchestrationController:
     async def _carry_out_run(self, options: RunOptions, place: Place | None) -> dict[str, Any]:
         started, self._started = self._started, None
         if started is None:
-            background = BackgroundE2EAgent(project_root=options.project_root)
-            await asyncio.to_thread(background.refuse, options.execution_mode)
             started = start(await asyncio.to_thread(prepare, options, place))
         preparation = started.preparation
         try:
