@@ -19,7 +19,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [] if str(REPOSITORY) in sys.path else [str(REPOSITORY)]
 
 from test_framework.orchestration import (  # noqa: E402 - a script has to find the repository first
+    MasterOrchestrationConfig,
     MasterOrchestrationController,
+    OrchestrationMode,
     create_fast_feedback_controller,
     create_full_layered_controller,
     create_legacy_controller,
@@ -84,6 +86,25 @@ def test_every_collected_test_is_executed_or_owed_by_name(
     assert len(named) == 12
     assert facts[-1]["type"] == "run.finished"
     assert [fact["seq"] for fact in facts] == list(range(len(facts)))
+
+
+@pytest.mark.parametrize(
+    ("mode", "executed"),
+    [
+        ("fast_feedback", 2),
+        ("commit", 6),
+        ("development", 6),
+        ("ci", 9),
+        ("nightly", 9),
+        ("weekend", 12),
+        ("all", 12),
+    ],
+)
+def test_each_mode_runs_its_layers(tmp_path: Path, mode: str, executed: int) -> None:
+    config = MasterOrchestrationConfig(mode=OrchestrationMode(mode), **here(project(tmp_path, EVERYTHING)))
+    answer = execute(MasterOrchestrationController(config))
+    assert (answer["mode"], answer["ledger"]["executed"]) == (mode, executed)
+    assert answer["outcomes"] == {"passed": executed}
 
 
 @pytest.mark.parametrize(
