@@ -31,14 +31,23 @@ EXAMPLES = "100"
 LIMIT_SECONDS = 120
 QUICK_FIRST = (
     "test_fail_fast.py",
+    "test_selection.py",
+    "test_pattern.py",
+    "test_ordering.py",
+    "test_leaving_out.py",
+    "test_planning.py",
+    "test_admission.py",
     "test_stages.py",
     "test_course.py",
     "test_windows.py",
     "test_verdict.py",
     "test_run_state.py",
     "test_scheduler_examples.py",
+    "test_side_by_side.py",
     "test_chains.py",
     "test_scheduler_properties.py",
+    "test_fail_fast_properties.py",
+    "test_programmes_run.py",
     "../model/test_wire.py",
 )
 

@@ -22,20 +22,15 @@ _BACKGROUND = "layers run in the background"
 _RUNNERS = "runners beside pytest are supported"
 _HISTORY = "a history of runs is kept"
 _MONITORING = "monitoring and alerts are built"
-_FILTERS = "filters rank and owe tests"
-_CONFLICTS = "conflicts are kept apart"
 _PLUGINS = "plug-ins are loaded from configuration"
 _RETRIES = "failed tests are retried"
-_WATERFALL = "layers are paced and run side by side"
 
-_PLACE: dict[str, Any] = {"resource_requirements": _SERVICES, "filters": _FILTERS}
+_PLACE: dict[str, Any] = {"resource_requirements": {"requires_real_llm": {}, "*": _SERVICES}}
 _LAYER: dict[str, Any] = {
-    "priority": _CONFLICTS,
     "background_execution": _BACKGROUND,
     "resource_limits": _RESOURCES,
-    "conflicts": _CONFLICTS,
     "required_services": _SERVICES,
-    "llm_requirements": _MODELS,
+    "llm_requirements": {"mode": {}, "*": _MODELS},
     "categories": {"*": _PLACE},
 }
 INERT: dict[str, Any] = {
@@ -43,14 +38,10 @@ INERT: dict[str, Any] = {
     "environments": {"*": {"layer_overrides": {"*": _LAYER}}},
     "categories": {
         "*": {
-            "conflicts": _CONFLICTS,
-            "parent": _HISTORY,
             "estimated_duration_minutes": _HISTORY,
             "success_rate_threshold": _HISTORY,
             "retry_count": _RETRIES,
             "requires_real_services": _SERVICES,
-            "requires_real_llm": _MODELS,
-            "requires_environment": _SERVICES,
             "memory_intensive": _RESOURCES,
             "cpu_intensive": _RESOURCES,
             "network_intensive": _RESOURCES,
@@ -63,13 +54,9 @@ INERT: dict[str, Any] = {
         }
     },
     "execution_config": {
-        "layer_execution_mode": _WATERFALL,
         "layer_startup_timeout_seconds": _SERVICES,
-        "inter_layer_delay_seconds": _WATERFALL,
-        "max_global_parallel_tests": _WATERFALL,
         "max_memory_usage_mb": _RESOURCES,
         "max_cpu_usage_percent": _RESOURCES,
-        "resource_conflict_resolution": _CONFLICTS,
         "background_execution": _BACKGROUND,
     },
     "service_dependencies": {"*": _SERVICES},
@@ -78,7 +65,7 @@ INERT: dict[str, Any] = {
     "history": _HISTORY,
     "tests": {"recorder": _HISTORY, "warm": _HISTORY, "roots": _RUNNERS},
 }
-"""Keys as they nest in a file; `*` stands for any name or place; a text says until when the key is inert."""
+"""Keys as they nest in a file; `*` stands for any other name or place; a text says until when the key is inert."""
 
 _DEFAULTS: dict[Path, Any] = {("categories", "*", "runner"): "pytest"}
 """Values that ask for what happens anyway."""

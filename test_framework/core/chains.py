@@ -167,6 +167,10 @@ class Pool:
                 return chain
         return None
 
+    def held_by(self, lane: int) -> bool:
+        """Whether the lane is in the middle of one of these chains."""
+        return any(chain.holder == lane for chain in self.begun)
+
     def claim_exclusive(self) -> OpenChain | None:
         """The next chain that has to run alone, when only such chains are left."""
         return self.exclusive[-1] if self.exclusive and not self.shared else None

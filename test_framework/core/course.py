@@ -1,6 +1,6 @@
 """The course of a run: which layers and categories open, stop and end, and when their time is up.
 
-Rules: layers come one after another in the plan's order, and only when those they depend on went well enough;
+Rules: layers open as `admission` lets them, and only when those they depend on went well enough;
 every layer and category ends with one fact, after a fact of its start unless it was blocked; what it leaves
 is owed.
 """
@@ -10,12 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+from test_framework.core.admission import Admission
 from test_framework.core.fail_fast import FailFast, covers
 from test_framework.core.stages import CategoryRun, LayerRun
 from test_framework.core.windows import Halt, Window
 from test_framework.model import facts as f
 from test_framework.model.outcome import StopReason
 from test_framework.model.plan import Plan
+
+_HOW_IT_ENDED = {
+    "failed": "failed",
+    "stopped": "was stopped",
+    "timed_out": "ran out of time",
+    "blocked": "was not started",
+}
 
 
 class Course:
@@ -30,6 +38,9 @@ class Course:
         self._record = record
         self._stop: Halt | None = None
         self._stopped_layers: dict[str, str] = {}
+        self._admission = Admission(plan, self.layers)
+        self._decided = ""
+        """why no further layer starts, after a layer whose strategy is to decide at its end"""
 
     def begin(self, now: float) -> None:
         self.window = Window().inner(now, self._plan.budget_seconds)
@@ -45,9 +56,9 @@ class Course:
 
     # -- stopping -------------------------------------------------------------------------------------------
 
-    def stop(self, reason: StopReason, words: str) -> None:
+    def stop(self, reason: StopReason, words: str, *, at_once: bool = False) -> None:
         """The run stops: no layer opens and no category starts anything more."""
-        self._stop = Halt(reason, words, window=self.window)
+        self._stop = Halt(reason, words, at_once, self.window)
         self._halt(self.categories, self._stop)
 
     def halt(self, scope: str, reason: StopReason, words: str, *, at_once: bool = False) -> None:
@@ -88,8 +99,10 @@ class Course:
         self._record(f.CancelRequested(reason="budget", scope=scope, message=words))
 
     def next_time(self) -> float:
-        """When the next scope runs out of time."""
-        soonest = math.inf
+        """When the next scope runs out of time, or a pause is over."""
+        soonest = self._admission.opens_at
+        if soonest < math.inf:
+            soonest = min(soonest, self.window.work_until)
         for layer in self.layers:
             if layer.open and not layer.ended:
                 for category in layer.categories:
@@ -103,60 +116,82 @@ class Course:
 
     def advance(self, now: float) -> None:
         """End what is over, give up what is stopped, open what comes next."""
-        for layer in self.layers:
-            if layer.ended:
-                continue
-            if not layer.open:
-                blocked = self._blocked_by(layer)
-                if blocked:
-                    self._block_layer(layer, blocked)
-                    continue
-                self._open_layer(layer, now)
-            self._run_layer(layer, now)
-            if not layer.ended:
-                return
-
-    def _run_layer(self, layer: LayerRun, now: float) -> None:
         progressed = True
         while progressed:
             progressed = False
-            for category in layer.categories:
-                if category.ended:
+            for layer in self.layers:
+                if layer.ended:
                     continue
-                if category.halt is not None:
-                    self._abandon(category, category.halt.words)
-                if (category.open or category.halt is not None) and category.over:
-                    self._end_category(category, now)
-                    progressed = True
-            for category in layer.next_categories():
+                if layer.open:
+                    progressed |= self._end_what_is_over(layer, now)
+                else:
+                    progressed |= self._block(layer)
+            progressed = progressed or self._open_what_may(now)
+
+    def _end_what_is_over(self, layer: LayerRun, now: float) -> bool:
+        progressed = False
+        for category in layer.categories:
+            if category.ended:
+                continue
+            if category.halt is not None:
+                self._abandon(category, category.halt.words)
+            if (category.open or category.halt is not None) and category.over:
+                self._end_category(category, now)
                 progressed = True
-                kept = self._fail_fast.keeps_from_starting(category, self.categories)
-                if kept:
-                    category.halt = Halt(StopReason.FAILURES, kept)
-                elif category.halt is None:
-                    self._open_category(category, layer, now)
         if layer.over:
-            layer.ended = True
-            layer.status, reason = layer.outcome()
-            seconds = now - layer.window.opened_at
-            self._record(f.LayerFinished(layer=layer.id, status=layer.status, reason=reason, seconds=seconds))
+            self._end_layer(layer, now)
+            progressed = True
+        return progressed
+
+    def _open_what_may(self, now: float) -> bool:
+        progressed = False
+        while (layer := self._admission.next_layer(now)) is not None:
+            self._open_layer(layer, now)
+            progressed = True
+        while (category := self._admission.next_category(now)) is not None:
+            kept = self._fail_fast.keeps_from_starting(category, self.categories)
+            if kept:
+                category.halt, category.kept = Halt(StopReason.FAILURES, kept), True
+            else:
+                self._open_category(category, self._layer_of(category), now)
+            progressed = True
+        return progressed
+
+    def _layer_of(self, category: CategoryRun) -> LayerRun:
+        return next(layer for layer in self.layers if layer.id == category.layer)
+
+    def _end_layer(self, layer: LayerRun, now: float) -> None:
+        layer.ended = True
+        layer.status, reason = layer.outcome()
+        seconds = now - layer.window.opened_at
+        self._record(f.LayerFinished(layer=layer.id, status=layer.status, reason=reason, seconds=seconds))
+        self._admission.layer_ended(now)
+        self._decided = self._decided or self._fail_fast.after_layer(layer)
 
     def _blocked_by(self, layer: LayerRun) -> str:
         if self._stop is not None:
             return self._stop.words
         if layer.id in self._stopped_layers:
             return self._stopped_layers[layer.id]
+        if self._decided:
+            return self._decided
         for other in self.layers:
             if other.id in layer.plan.depends_on and other.ended and not other.serves_dependents:
-                return f"layer {other.id} {other.status.replace('_', ' ')}"
+                return f"layer {other.id}, which layer {layer.id} depends on, {_HOW_IT_ENDED[other.status]}"
         return ""
 
-    def _block_layer(self, layer: LayerRun, reason: str) -> None:
+    def _block(self, layer: LayerRun) -> bool:
+        """End a layer that will not start; False when it may yet."""
+        reason = self._blocked_by(layer)
+        if not reason:
+            return False
         layer.ended, layer.status = True, "blocked"
         for category in layer.categories:
+            category.kept = True
             self._abandon(category, f"not started: {reason}")
             self._block_category(category, reason)
         self._record(f.LayerFinished(layer=layer.id, status="blocked", reason=reason))
+        return True
 
     def _open_layer(self, layer: LayerRun, now: float) -> None:
         layer.open = True
@@ -174,6 +209,7 @@ class Course:
 
     def _open_category(self, category: CategoryRun, layer: LayerRun, now: float) -> None:
         category.open = True
+        layer.begun += 1
         category.window = layer.window.inner(now, category.plan.budget_seconds)
         self._record(
             f.CategoryStarted(

@@ -2,7 +2,8 @@
 
 Rules: `layers` leaves it to each layer's strategy; a run-wide mode overrides all of them; `max_failures`
 holds in every mode. Nothing more is started in the stopped scope; tests that run already may finish, except
-under a layer's `immediate`, which interrupts them.
+under `first_failure` and a layer's `immediate`, which interrupt them. A strategy `category` stops its category and
+keeps those that depend on it from starting; `layer` lets the layer end and, if it failed, starts no further one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from test_framework.core.stages import CategoryRun
+from test_framework.core.stages import CategoryRun, LayerRun
 from test_framework.model import facts as f
 from test_framework.model.outcome import BAD
 from test_framework.model.plan import Plan
@@ -18,9 +19,6 @@ from test_framework.model.plan import Plan
 THRESHOLD_SHARE = 0.30
 THRESHOLD_TESTS = 10
 THRESHOLD_IN_A_ROW = 5
-
-CATEGORY_MODES = frozenset({"category_failure", "dependency_aware"})
-"""Modes in which a category that depends on a failed one is not started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +46,31 @@ class FailFast:
         self._mode = plan.fail_fast_mode
         self._max_failures = plan.max_failures
         self._strategies = {layer.id: layer.fail_fast for layer in plan.layers}
-        self._finished = self._bad = self._in_a_row = 0
+        self._flaky = plan.flaky if plan.fail_fast_mode == "smart_adaptive" else frozenset()
+        self._bad = 0
+        self._counted = self._counted_bad = self._in_a_row = 0
 
     def after(self, fact: f.TestFinished, category: CategoryRun) -> StopScope | None:
         """What this outcome stops, if anything. Call it once for each decided test, in order."""
-        self._finished += 1
-        if fact.outcome not in BAD:
-            self._in_a_row = 0
+        bad = fact.outcome in BAD
+        counts = fact.test not in self._flaky
+        if counts:
+            self._counted += 1
+            self._counted_bad += bad
+            self._in_a_row = self._in_a_row + 1 if bad else 0
+        if not bad:
             return None
         self._bad += 1
-        self._in_a_row += 1
         if self._max_failures and self._bad >= self._max_failures:
             return StopScope("run", f"stopped after {self._bad} failure{'s' if self._bad > 1 else ''}")
         match self._mode:
             case "layers":
                 return self._by_layer(fact, category)
             case "first_failure":
-                return StopScope("run", f"first failure: {fact.test}")
+                return StopScope("run", f"first failure: {fact.test}", at_once=True)
             case "critical_failure" if category.plan.critical:
                 return StopScope("run", f"failure in critical category {category.name}: {fact.test}")
-            case "threshold_based" | "smart_adaptive":
+            case "threshold_based" | "smart_adaptive" if counts:
                 return self._by_threshold()
         return None
 
@@ -76,8 +79,6 @@ class FailFast:
         match self._strategies.get(category.layer, "disabled"):
             case "immediate":
                 return StopScope(f"layer:{category.layer}", f"layer {category.layer} {words}", at_once=True)
-            case "layer":
-                return StopScope(f"layer:{category.layer}", f"layer {category.layer} {words}")
             case "category":
                 return StopScope(f"category:{category.name}", f"category {category.name} {words}")
         return None
@@ -85,18 +86,34 @@ class FailFast:
     def _by_threshold(self) -> StopScope | None:
         if self._in_a_row >= THRESHOLD_IN_A_ROW:
             return StopScope("run", f"{self._in_a_row} failures in a row")
-        if self._finished >= THRESHOLD_TESTS and self._bad > THRESHOLD_SHARE * self._finished:
-            return StopScope(
-                "run", f"{self._bad} of {self._finished} tests failed, over {THRESHOLD_SHARE:.0%}"
-            )
+        bad, counted = self._counted_bad, self._counted
+        if counted >= THRESHOLD_TESTS and bad > THRESHOLD_SHARE * counted:
+            return StopScope("run", f"{bad} of {counted} tests failed, over {THRESHOLD_SHARE:.0%}")
         return None
 
     def keeps_from_starting(self, category: CategoryRun, others: Iterable[CategoryRun]) -> str:
         """Why a category may not start because of one that it depends on; '' when it may."""
-        if self._mode not in CATEGORY_MODES:
+        if self._mode not in ("category_failure", "dependency_aware", "layers"):
             return ""
         for other in others:
-            if other.name in category.plan.depends_on and other.ended and (other.bad or other.owed):
-                how = "failed" if other.bad else "was stopped"
-                return f"category {other.name}, which {category.name} depends on, {how}"
+            if other.name in category.plan.depends_on and other.ended:
+                how = self._how_it_failed(other)
+                if how:
+                    return f"category {other.name}, which {category.name} depends on, {how}"
+        return ""
+
+    def _how_it_failed(self, category: CategoryRun) -> str:
+        """In words, as far as the mode or the layer's strategy minds; '' when it does not."""
+        if self._mode == "layers" and self._strategies.get(category.layer) != "category":
+            return ""
+        if category.bad:
+            return "failed"
+        if category.kept:
+            return "was not started"
+        return "was stopped" if category.owed and self._mode != "dependency_aware" else ""
+
+    def after_layer(self, layer: LayerRun) -> str:
+        """Why no further layer starts now that this one has ended; '' when others may."""
+        if self._mode == "layers" and layer.status == "failed" and layer.plan.fail_fast == "layer":
+            return f"layer {layer.id} failed, and its strategy is to end the run then"
         return ""

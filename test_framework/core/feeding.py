@@ -9,6 +9,7 @@ alone.
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 from test_framework.core.chains import LARGEST_UNIT_SECONDS, SMALLEST_UNIT_SECONDS, OpenChain
 from test_framework.core.instructions import CloseLane, HoldLane, Instruction, OpenLane, StartUnit
@@ -96,7 +97,7 @@ class Feeder:
         if self._exclusive_runs():
             return
         busy = () if queued else [number for number, other in self.lanes.items() if other.units]
-        for category in runnable:
+        for category in runnable if queued else self._fairly(lane, runnable):
             if not category.pool.shared or (queued and category is not lane.category):
                 continue
             if not self._has_room(category, lane):
@@ -114,6 +115,13 @@ class Feeder:
                 if chain is not None:
                     self._start(lane, category, chain, *chain.reach(chain.seconds + 1.0), now)
                     return
+
+    def _fairly(self, lane: Lane, runnable: list[CategoryRun]) -> list[CategoryRun]:
+        """A lane stays with the chain that it is in; else the category that fewest lanes work for comes first."""
+        if len(runnable) < 2:
+            return runnable
+        users = Counter(other.category for other in self.lanes.values() if other.units)
+        return sorted(runnable, key=lambda each: (not each.pool.held_by(lane.number), users[each]))
 
     def _unit_seconds(self, category: CategoryRun) -> float:
         share = category.pool.seconds / (self._lanes_for(category) * UNITS_A_LANE)

@@ -10,13 +10,32 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from test_framework.core.selection import Chosen, Wish, choose
+from test_framework.core.leaving_out import (
+    Gathering,
+    apply_filters,
+    leave_out_environment,
+    named,
+    owe_other_environments,
+    owe_real_models,
+    resume,
+)
+from test_framework.core.ordering import ordered, urgency
+from test_framework.core.selection import (
+    DEFAULT_PARALLEL_LAYERS,
+    EVERYTHING,
+    LEGACY,
+    UNLAYERED,
+    Chosen,
+    Wish,
+    choose,
+    homes,
+    why_not_chosen,
+)
 from test_framework.core.settings import CategorySettings, LayerCategory, LayerSettings, Settings
 from test_framework.model.plan import CategoryPlan, Chain, LayerPlan, Plan, TestInfo
 
 UNKNOWN_SECONDS = 0.01
 SELECTED = "selected"
-LEGACY = "legacy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +46,7 @@ class Planned:
     owed: tuple[tuple[str, str, str, str], ...] = ()
     """(test, category, layer, reason)"""
     deselected: int = 0
-    """left out as if they had not been collected (--lf)"""
+    """left out as if they had not been collected (--lf, --pattern, --exclude-env, --resume-from)"""
     estimate_seconds: float | None = None
     """wall time on the plan's lanes; None when no duration is known"""
     strict_layers: frozenset[str] = frozenset()
@@ -43,6 +62,12 @@ class Known:
     failed: Mapping[str, str] = field(default_factory=dict)
     whole: frozenset[str] = frozenset()
     """chains that must not be cut, because their tests depend on their order"""
+    flaky: frozenset[str] = frozenset()
+    """tests that history says fail now and then"""
+
+    def passed(self, test: str) -> bool:
+        """Whether it was decided when it last ran, and was not bad."""
+        return test in self.seconds and test not in self.failed
 
 
 def make_plan(
@@ -58,37 +83,28 @@ def make_plan(
     Raises `UserError` for layers, modes or categories that are not known.
     """
     chosen = choose(wish, settings)
-    notes: list[str] = []
-    before = len(tests)
-    if wish.last_failed:
-        remembered = [test for test in tests if test.id in known.failed]
-        if remembered:
-            tests = remembered
-        else:
-            notes.append("--lf: no failed test is remembered here, so all run")
-    by_category: dict[str, list[TestInfo]] = {}
-    for test in tests:
-        by_category.setdefault(place(test), []).append(test)
+    gathering = _gathered(settings, wish, chosen, tests, place, known)
     costs = _Costs(known, wish.failed_first or wish.last_failed)
-    layers, taken = _layers(settings, wish, chosen, by_category, costs)
-    notes += _without_tests(wish, chosen, layers, by_category)
-    owed = tuple(
-        (
-            test.id,
-            category,
-            settings.layer_of(category) or "",
-            f"not chosen: category {category} is not part of this run",
-        )
-        for category, members in by_category.items()
-        if category not in taken
-        for test in members
-    )
+    layers, taken = _layers(settings, wish, chosen, gathering, costs)
+    gathering.notes += _without_tests(wish, chosen, settings, gathering.found)
+    reason = why_not_chosen(wish)
+    for category in [name for name in gathering.by_category if name not in taken]:
+        gathering.owe(category, settings.layer_of(category) or "", reason)
+    if chosen.layers or not wish.explicit_paths:
+        layers = ordered(layers, settings)
+    execution = settings.execution
+    lanes = _least(wish.lanes, execution.max_global_parallel_tests) or 1
+    most_layers = wish.max_parallel_layers or DEFAULT_PARALLEL_LAYERS
     plan = Plan(
         layers=layers,
-        lanes=wish.lanes,
-        budget_seconds=_least(wish.run_timeout, settings.execution.global_timeout_seconds),
+        lanes=lanes,
+        budget_seconds=_least(wish.run_timeout, execution.global_timeout_seconds),
         max_failures=wish.max_failures or maxfail,
         fail_fast_mode=_fail_fast_mode(wish),
+        flaky=known.flaky,
+        max_parallel_layers=1 if execution.layer_execution_mode == "sequential" else most_layers,
+        layer_delay_seconds=execution.inter_layer_delay_seconds,
+        conflict_resolution=execution.resource_conflict_resolution,
         grace_seconds=wish.grace_seconds,
     )
     total = sum(
@@ -96,9 +112,9 @@ def make_plan(
     )
     return Planned(
         plan=plan,
-        owed=owed,
-        deselected=before - len(tests),
-        estimate_seconds=total / max(1, wish.lanes) if known.seconds else None,
+        owed=tuple(gathering.owed),
+        deselected=gathering.deselected,
+        estimate_seconds=total / max(1, lanes) if known.seconds else None,
         strict_layers=frozenset(layer.id for layer in layers if not layer.allow_partial_success),
         must_run=frozenset(
             test
@@ -108,26 +124,59 @@ def make_plan(
             for chain in category.chains
             for test in chain.tests
         ),
-        notes=tuple(notes),
+        notes=tuple(gathering.notes),
     )
 
 
-def _without_tests(
-    wish: Wish, chosen: Chosen, layers: tuple[LayerPlan, ...], by_category: Mapping[str, list[TestInfo]]
-) -> list[str]:
+def _gathered(
+    settings: Settings,
+    wish: Wish,
+    chosen: Chosen,
+    tests: Sequence[TestInfo],
+    place: Callable[[TestInfo], str],
+    known: Known,
+) -> Gathering:
+    """The tests by category, without those that the wish leaves out."""
+    notes: list[str] = []
+    remaining = tests
+    if wish.last_failed:
+        remembered = [test for test in remaining if test.id in known.failed]
+        if remembered:
+            remaining = remembered
+        else:
+            notes.append("--lf: no failed test is remembered here, so all run")
+    if wish.pattern is not None:
+        remaining = named(remaining, wish.pattern)
+        notes.append(f"--pattern {wish.pattern}: {len(remaining)} of {len(tests)} tests match")
+    by_category: dict[str, list[TestInfo]] = {}
+    for test in remaining:
+        by_category.setdefault(place(test), []).append(test)
+    found = {name: len(members) for name, members in by_category.items()}
+    gathering = Gathering(by_category, found, deselected=len(tests) - len(remaining), notes=notes)
+    if wish.exclude_env is not None:
+        leave_out_environment(gathering, wish.exclude_env, settings)
+    if not wish.explicit_paths:
+        where = homes(chosen, settings)
+        if wish.resume_from is not None:
+            resume(gathering, wish.resume_from, where, known.passed)
+        owe_other_environments(gathering, where, settings)
+    return gathering
+
+
+def _without_tests(wish: Wish, chosen: Chosen, settings: Settings, there: Mapping[str, int]) -> list[str]:
     """Which of the layers or categories that were asked for have no test at all, and where the tests are."""
-    if wish.explicit_paths or not by_category:
+    if wish.explicit_paths or not there:
         return []
-    asked, what = list(wish.categories), "category"
-    if chosen.layers:
-        empty = {layer.id for layer in layers if not any(each.chains for each in layer.categories)}
-        asked, what = [name for name in chosen.layers if name in empty], "layer"
-    there = ", ".join(f"{name} ({len(tests)})" for name, tests in by_category.items())
-    return [
-        f"no test here belongs to {what} {name}; there are tests of: {there}"
-        for name in asked
-        if name not in by_category
-    ]
+    asked, what = [name for name in wish.categories if name not in there], "category"
+    if chosen.layers and wish.mode != EVERYTHING:
+        what = "layer"
+        asked = [
+            layer
+            for layer in chosen.layers
+            if not any(place.name in there for place in settings.layers[layer].categories)
+        ]
+    listed = ", ".join(f"{name} ({count})" for name, count in there.items())
+    return [f"no test here belongs to {what} {name}; there are tests of: {listed}" for name in asked]
 
 
 def _fail_fast_mode(wish: Wish) -> str:
@@ -139,27 +188,29 @@ def _fail_fast_mode(wish: Wish) -> str:
 
 
 def _layers(
-    settings: Settings, wish: Wish, chosen: Chosen, by_category: Mapping[str, list[TestInfo]], costs: _Costs
+    settings: Settings, wish: Wish, chosen: Chosen, gathering: Gathering, costs: _Costs
 ) -> tuple[tuple[LayerPlan, ...], set[str]]:
+    """The layers with their tests, and the categories whose tests are in them or owed for a reason of their own."""
+    there = gathering.by_category
     if wish.explicit_paths and not chosen.layers:
-        categories = [
-            _free_category(settings, name, wish, members, costs) for name, members in by_category.items()
-        ]
-        return (LayerPlan(SELECTED, "Selected tests", tuple(categories), mode="parallel"),), set(by_category)
+        categories = [_free_category(settings, name, wish, there[name], costs) for name in there]
+        return (LayerPlan(SELECTED, "Selected tests", tuple(categories), mode="parallel"),), set(there)
     if not chosen.layers:
-        plans = [
-            _legacy_category(settings.categories[name], wish, by_category[name], costs)
-            for name in chosen.categories
-            if name in by_category
-        ]
-        return (LayerPlan(LEGACY, "Categories", tuple(plans)),), set(chosen.categories)
+        mode = "hybrid" if wish.parallel else "sequential"
+        plans = _loose_categories(settings, wish, chosen.categories, gathering, costs)
+        return (LayerPlan(LEGACY, "Categories", plans, mode=mode),), set(chosen.categories)
     layers = [
-        _layer(settings, settings.layers[name], wish, by_category, costs, chosen) for name in chosen.layers
+        _layer(settings, settings.layers[name], wish, gathering, costs, chosen) for name in chosen.layers
     ]
     taken = {place.name for name in chosen.layers for place in settings.layers[name].categories}
-    rest = [name for name in by_category if name not in taken]
+    if chosen.categories:
+        loose = _loose_categories(settings, wish, chosen.categories, gathering, costs)
+        if loose or any(layer == UNLAYERED for _, _, layer, _ in gathering.owed):
+            layers.append(LayerPlan(UNLAYERED, "Categories of no layer", loose, mode="hybrid"))
+        taken |= set(chosen.categories)
+    rest = [name for name in there if name not in taken]
     if wish.explicit_paths and rest:
-        extra = [_free_category(settings, name, wish, by_category[name], costs) for name in rest]
+        extra = [_free_category(settings, name, wish, there[name], costs) for name in rest]
         layers[-1] = replace(layers[-1], categories=(*layers[-1].categories, *extra))
         taken |= set(rest)
     return tuple(layers), taken
@@ -169,14 +220,23 @@ def _layer(
     settings: Settings,
     layer: LayerSettings,
     wish: Wish,
-    by_category: Mapping[str, list[TestInfo]],
+    gathering: Gathering,
     costs: _Costs,
     chosen: Chosen,
 ) -> LayerPlan:
+    ranks: dict[str, Callable[[TestInfo], int]] = {}
+    if not wish.explicit_paths:
+        for place in layer.categories:
+            if not wish.real_llm:
+                owe_real_models(gathering, layer, place, settings)
+            rank = apply_filters(gathering, layer, place)
+            if rank is not None:
+                ranks[place.name] = rank
+    there = gathering.by_category
     categories = [
-        _layer_category(settings, place, wish, by_category[place.name], costs)
+        _layer_category(settings, place, wish, there[place.name], costs, ranks.get(place.name))
         for place in layer.categories
-        if place.name in by_category
+        if place.name in there
     ]
     return LayerPlan(
         id=layer.id,
@@ -189,35 +249,49 @@ def _layer(
         allow_partial_success=layer.allow_partial_success,
         min_pass_rate=layer.min_pass_rate,
         max_failures=layer.max_failures,
+        critical_tests_must_pass=layer.critical_tests_must_pass,
     )
 
 
 def _layer_category(
-    settings: Settings, place: LayerCategory, wish: Wish, tests: Iterable[TestInfo], costs: _Costs
+    settings: Settings,
+    place: LayerCategory,
+    wish: Wish,
+    tests: Iterable[TestInfo],
+    costs: _Costs,
+    rank: Callable[[TestInfo], int] | None,
 ) -> CategoryPlan:
     category = settings.categories.get(place.name)
     return CategoryPlan(
         name=place.name,
-        chains=_chains(tests, costs),
+        chains=_chains(tests, costs, rank),
         budget_seconds=place.timeout_seconds,
         test_timeout_seconds=_least(place.test_timeout_seconds, wish.test_timeout),
         max_lanes=_max_lanes(category, place.max_lanes),
         critical=category.critical if category is not None else False,
-        depends_on=frozenset(category.dependencies) if category is not None else frozenset(),
+        alone=category is not None and not category.parallel_safe,
+        urgency=urgency(category),
     )
 
 
-def _legacy_category(
-    category: CategorySettings, wish: Wish, tests: Iterable[TestInfo], costs: _Costs
-) -> CategoryPlan:
-    return CategoryPlan(
-        name=category.name,
-        chains=_chains(tests, costs),
-        budget_seconds=category.timeout_seconds,
-        test_timeout_seconds=wish.test_timeout,
-        max_lanes=_max_lanes(category, None),
-        critical=category.critical,
-        depends_on=frozenset(category.dependencies),
+def _loose_categories(
+    settings: Settings, wish: Wish, names: Iterable[str], gathering: Gathering, costs: _Costs
+) -> tuple[CategoryPlan, ...]:
+    """Categories outside the configured layers, with limits of their own."""
+    there = gathering.by_category
+    chosen = [settings.categories[name] for name in names if name in there]
+    return tuple(
+        CategoryPlan(
+            name=category.name,
+            chains=_chains(there[category.name], costs),
+            budget_seconds=category.timeout_seconds,
+            test_timeout_seconds=wish.test_timeout,
+            max_lanes=_max_lanes(category, None),
+            critical=category.critical,
+            alone=not category.parallel_safe,
+            urgency=urgency(category),
+        )
+        for category in chosen
     )
 
 
@@ -232,6 +306,7 @@ def _free_category(
         test_timeout_seconds=wish.test_timeout,
         max_lanes=_max_lanes(category, None),
         critical=category.critical if category is not None else False,
+        urgency=urgency(category),
     )
 
 
@@ -263,15 +338,17 @@ class _Costs:
         return self.seconds.get(test, self.mean)
 
 
-def _chains(tests: Iterable[TestInfo], costs: _Costs) -> tuple[Chain, ...]:
+def _chains(
+    tests: Iterable[TestInfo], costs: _Costs, rank: Callable[[TestInfo], int] | None = None
+) -> tuple[Chain, ...]:
     """Tests that share a chain, in pytest's order."""
     members: dict[str, list[TestInfo]] = {}
     for test in tests:
         members.setdefault(test.chain, []).append(test)
-    return tuple(_chain(key, rows, costs) for key, rows in members.items())
+    return tuple(_chain(key, rows, costs, rank) for key, rows in members.items())
 
 
-def _chain(key: str, tests: list[TestInfo], costs: _Costs) -> Chain:
+def _chain(key: str, tests: list[TestInfo], costs: _Costs, rank: Callable[[TestInfo], int] | None) -> Chain:
     linked = any(test.linked for test in tests)
     whole = key in costs.whole
     failed = costs.failed
@@ -281,5 +358,6 @@ def _chain(key: str, tests: list[TestInfo], costs: _Costs) -> Chain:
         costs=tuple(costs.of(test.id) for test in tests),
         links=tuple(whole or test.linked for test in tests) if linked or whole else (),
         exclusive=tests[0].exclusive,
-        rank=sum(1 for test in tests if test.id in failed) if failed else 0,
+        rank=(sum(1 for test in tests if test.id in failed) if failed else 0)
+        + (max(map(rank, tests)) if rank is not None else 0),
     )

@@ -161,7 +161,7 @@ class Scheduler:
         if scope is None or self.stop is not None or category.halt is not None:
             return
         if scope.scope == "run":
-            self._raise_stop(StopReason.FAILURES, now, scope.message)
+            self._raise_stop(StopReason.FAILURES, now, scope.message, at_once=scope.at_once)
         else:
             self._course.halt(scope.scope, StopReason.FAILURES, scope.message, at_once=scope.at_once)
         self._record(f.CancelRequested(reason="failures", scope=scope.scope, message=scope.message))
@@ -286,11 +286,11 @@ class Scheduler:
 
     # -- small words ----------------------------------------------------------------------------------------
 
-    def _raise_stop(self, reason: StopReason, now: float, words: str = "") -> None:
+    def _raise_stop(self, reason: StopReason, now: float, words: str = "", *, at_once: bool = False) -> None:
         if self.stop is not None and reason <= self.stop:
             return
         self.stop = reason
-        self._course.stop(reason, words or _STOP_WORDS[reason])
+        self._course.stop(reason, words or _STOP_WORDS[reason], at_once=at_once)
         for lane in self._lanes.values():
             self._pressure.hurry(lane, reason, now)
 

@@ -82,7 +82,9 @@ def second_look(plan: Plan, suspects: Container[str]) -> SecondLook | None:
             layers.append(replace(free, categories=tuple(categories)))
     if not layers:
         return None
-    quiet = replace(plan, layers=tuple(layers), max_failures=0, fail_fast_mode="disabled")
+    quiet = replace(
+        plan, layers=tuple(layers), max_failures=0, fail_fast_mode="disabled", layer_delay_seconds=0.0
+    )
     return SecondLook(replace(quiet, budget_seconds=4 * seconds + 60.0), frozenset(found), seconds)
 
 

@@ -1,24 +1,39 @@
 """What the user asked for, and which layers and categories that means.
 
 Rules: pure; a mode's layers run in the order of the settings; a layer asked for alone runs alone; a legacy run pulls
-in what its categories depend on, each once; explicit paths run whatever their category.
+in what its categories depend on and their parts (categories whose parent they are), each once; explicit paths run
+whatever their category.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from test_framework.core.settings import Settings
+from test_framework.core.settings import ENVIRONMENT_NAMES, Settings
 from test_framework.model.errors import UserError
 
 LEGACY_CATEGORIES = ("unit", "integration", "e2e_critical", "smoke", "api")
+_LAYERS = ("fast_feedback", "core_integration", "service_integration", "e2e_background")
 MODES: Mapping[str, tuple[str, ...]] = {
-    "fast_feedback": ("fast_feedback",),
-    "nightly": ("fast_feedback", "core_integration", "service_integration"),
+    "fast_feedback": _LAYERS[:1],
+    "nightly": _LAYERS[:3],
+    "commit": _LAYERS[:2],
+    "development": _LAYERS[:2],
+    "ci": _LAYERS[:3],
+    "weekend": _LAYERS,
 }
-"""The modes that every project has; a project's own file may add some or redefine them."""
+"""The modes that every project has, in the foreground; a project's own file may add some or redefine them."""
+EVERYTHING = "all"
+"""The mode of every category: all layers, and what no layer holds."""
+LATER_MODES = ("background", "hybrid")
+"""Modes that are known and not built yet: they run layers detached."""
+DEFAULT_PARALLEL_LAYERS = 3
+LEGACY = "legacy"
+"""The one layer of a run of categories."""
+UNLAYERED = "unlayered"
+"""The layer of those that no configured layer holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +53,18 @@ class Wish:
     grace_seconds: float = 5.0
     last_failed: bool = False
     failed_first: bool = False
+    pattern: str | None = None
+    """part of a test's id, in which * stands for any text and ? for one character"""
+    exclude_env: str | None = None
+    """tests marked for it are left out; any accepted name"""
+    resume_from: str | None = None
+    """the category with which the sequence of this run's categories begins"""
+    parallel: bool = False
+    """categories of a legacy run side by side"""
+    max_parallel_layers: int | None = None
+    """None: DEFAULT_PARALLEL_LAYERS"""
+    real_llm: bool = False
+    """a real language model may be used"""
 
     @property
     def legacy(self) -> bool:
@@ -47,7 +74,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What runs: layers of the settings, or categories in legacy order."""
+    """What runs: layers of the settings and categories that no layer holds, or categories in legacy order."""
 
     layers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
@@ -55,6 +82,18 @@ class Chosen:
 
 def choose(wish: Wish, settings: Settings) -> Chosen:
     """Layers or categories of a wish. Raises `UserError` for a name that nobody knows."""
+    if wish.exclude_env is not None:
+        known("environment", wish.exclude_env, ENVIRONMENT_NAMES)
+    chosen = _choose(wish, settings)
+    if wish.resume_from is not None:
+        _check_resuming(wish.resume_from, wish, chosen, settings)
+    return chosen
+
+
+def _choose(wish: Wish, settings: Settings) -> Chosen:
+    if wish.mode == EVERYTHING:
+        loose = tuple(name for name in settings.categories if settings.layer_of(name) is None)
+        return Chosen(tuple(settings.layers), with_dependencies(loose, settings, among=frozenset(loose)))
     if wish.mode is not None:
         return Chosen(layers=_layers_of_mode(wish.mode, settings))
     if wish.layers:
@@ -68,8 +107,13 @@ def choose(wish: Wish, settings: Settings) -> Chosen:
 
 
 def _layers_of_mode(mode: str, settings: Settings) -> tuple[str, ...]:
+    if mode in LATER_MODES:
+        raise UserError(
+            f"execution mode {mode} is known but not built yet: it runs layers in the background",
+            "weekend runs all layers in the foreground",
+        )
     modes = {**MODES, **settings.modes}
-    known("execution mode", mode, modes)
+    known("execution mode", mode, [*(name for name in modes if name not in LATER_MODES), EVERYTHING])
     missing = [layer for layer in modes[mode] if layer not in settings.layers]
     present = tuple(layer for layer in settings.layers if layer in modes[mode])
     if not present:
@@ -80,22 +124,71 @@ def _layers_of_mode(mode: str, settings: Settings) -> tuple[str, ...]:
     return present
 
 
-def with_dependencies(names: Iterable[str], settings: Settings) -> tuple[str, ...]:
-    """The categories and all that they depend on, dependencies first, each once."""
+def with_dependencies(
+    names: Iterable[str], settings: Settings, among: Container[str] | None = None
+) -> tuple[str, ...]:
+    """The categories, their parts and all that they depend on, dependencies first, each once.
+
+    `among`: only these may come in.
+    """
+    parts: dict[str, list[str]] = {}
+    for name, category in settings.categories.items():
+        if category.parent is not None:
+            parts.setdefault(category.parent, []).append(name)
     ordered: dict[str, None] = {}
     seen: set[str] = set()
 
     def visit(name: str) -> None:
-        if name in seen or name not in settings.categories:
+        if name in seen or name not in settings.categories or (among is not None and name not in among):
             return
         seen.add(name)
         for needed in settings.categories[name].dependencies:
             visit(needed)
         ordered[name] = None
+        for part in parts.get(name, ()):
+            visit(part)
 
     for name in names:
         visit(name)
     return tuple(ordered)
+
+
+def homes(chosen: Chosen, settings: Settings) -> dict[str, str]:
+    """The categories of a run in the order in which they come, each with the id of its layer."""
+    found = {place.name: layer for layer in chosen.layers for place in settings.layers[layer].categories}
+    return {**found, **dict.fromkeys(chosen.categories, UNLAYERED if chosen.layers else LEGACY)}
+
+
+def running_categories(wish: Wish, chosen: Chosen, settings: Settings) -> frozenset[str]:
+    """The categories of a run from that on with which it is resumed."""
+    names = list(homes(chosen, settings))
+    return frozenset(names if wish.resume_from is None else names[names.index(wish.resume_from) :])
+
+
+def _check_resuming(category: str, wish: Wish, chosen: Chosen, settings: Settings) -> None:
+    if wish.explicit_paths:
+        raise UserError(
+            f"--resume-from {category} continues a sequence of categories, and named paths have none",
+            "leave out the paths, or --resume-from",
+        )
+    known("category", category, settings.categories)
+    found = homes(chosen, settings)
+    if category not in found:
+        raise UserError(
+            f"--resume-from {category}: category {category} is not part of this run",
+            f"its categories, in order: {', '.join(found)}",
+        )
+
+
+def why_not_chosen(wish: Wish) -> str:
+    """The reason for which tests of other categories are owed."""
+    if wish.mode is not None:
+        return f"not chosen by mode {wish.mode}"
+    if wish.layers:
+        return f"not chosen by --layers {' '.join(wish.layers)}"
+    if wish.categories:
+        return f"not chosen by --category {' '.join(wish.categories)}"
+    return "not chosen: none of the default categories"
 
 
 def known(kind: str, name: str, names: Iterable[str]) -> None:

@@ -130,7 +130,7 @@ class LayerSettings:
     """immediate | category | layer | disabled; from `fail_fast` and execution_config.fail_fast_strategy"""
     background: bool = False
     categories: tuple[LayerCategory, ...] = ()
-    """in the order of `priority_order`, then of the file"""
+    """in the order of `priority_order`, then of the file, each after those that it depends on"""
     dependencies: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     """layer ids or category names that must not run at the same time"""

@@ -208,12 +208,22 @@ def _layer(
         fail_fast=bool(fail_fast),
         fail_fast_strategy=strategy,
         background=body.get("background_execution", False),
-        categories=tuple(sorted(places, key=lambda place: place.priority_order)),
+        categories=_in_sequence(places, catalogue),
         required_services=tuple(dict.fromkeys([*listed, *named])),
         limits=_made(ResourceLimits, body.get("resource_limits", _NOTHING), project_written=own_limits),
         llm=_made(LanguageModels, body.get("llm_requirements", _NOTHING)),
         project_written=own,
     )
+
+
+def _in_sequence(
+    places: list[LayerCategory], catalogue: Mapping[str, CategorySettings]
+) -> tuple[LayerCategory, ...]:
+    """By `priority_order`, then as in the file; each after those of the layer that it depends on."""
+    by_name = {place.name: place for place in places}
+    rank = {name: (place.priority_order, order) for order, (name, place) in enumerate(by_name.items())}
+    needs = {name: catalogue[name].dependencies for name in by_name}
+    return tuple(by_name[name] for name in in_order(needs, rank))
 
 
 def _place(body: Mapping[str, Any], category: CategorySettings) -> LayerCategory:

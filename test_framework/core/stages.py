@@ -6,6 +6,7 @@ failures has passed only within limits that it states.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from test_framework.core.chains import Pool
@@ -29,6 +30,10 @@ class CategoryRun:
     executed: int = 0
     owed: int = 0
     halt: Halt | None = None
+    kept: bool = False
+    """not started because something that it depends on failed"""
+    ready_since: float = math.inf
+    """when it could have opened but for conflicts"""
 
     @classmethod
     def of(cls, plan: CategoryPlan, layer: str) -> CategoryRun:
@@ -77,6 +82,10 @@ class LayerRun:
     ended: bool = False
     window: Window = field(default_factory=Window)
     status: str = ""
+    ready_since: float = math.inf
+    """when it could have opened but for conflicts and the number of layers that may be open"""
+    begun: int = 0
+    """categories that were opened"""
 
     @classmethod
     def of(cls, plan: LayerPlan) -> LayerRun:
@@ -126,6 +135,9 @@ class LayerRun:
         owing = next((each for each in self.categories if each.owed), None)
         why = owing.why_owed() if owing is not None else ""
         if self.bad:
+            critical = sum(each.bad for each in self.categories if each.plan.critical)
+            if critical and self.plan.critical_tests_must_pass:
+                return "failed", f"{critical} failed in critical categories" + (f"; {why}" if why else "")
             if not why and self._tolerates(self.bad, executed):
                 return "passed", f"{self.bad} failed, within what the layer allows"
             return "failed", why or f"{self.bad} failed"

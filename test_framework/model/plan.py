@@ -56,6 +56,12 @@ class CategoryPlan:
     max_lanes: int | None = None
     critical: bool = False
     depends_on: frozenset[str] = frozenset()
+    conflicts: frozenset[str] = frozenset()
+    """categories that must not be open at the same time (it is enough that one of the two says so)"""
+    alone: bool = False
+    """runs beside no other category"""
+    urgency: int = 2
+    """0 is the most urgent: its place in the order of priorities"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,17 @@ class LayerPlan:
     fail_fast: str = "disabled"
     """disabled | immediate | category | layer"""
     depends_on: frozenset[str] = frozenset()
+    """layers that have to be over and have gone well enough"""
+    after: frozenset[str] = frozenset()
+    """layers that have to be over, however they went"""
+    conflicts: frozenset[str] = frozenset()
+    """layers that must not be open at the same time"""
+    priority: int = 3
+    """1 is the most urgent"""
     allow_partial_success: bool = False
     min_pass_rate: float = 0.0
     max_failures: int | None = None
+    critical_tests_must_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,13 @@ class Plan:
     """stop the run after that many bad tests; 0: never"""
     fail_fast_mode: str = "layers"
     """layers (each layer's own strategy) or one of the run-wide modes"""
+    flaky: frozenset[str] = frozenset()
+    """tests that are known to fail now and then: smart_adaptive does not count them"""
+    max_parallel_layers: int = 1
+    layer_delay_seconds: float = 0.0
+    """no layer starts sooner after another one's end"""
+    conflict_resolution: str = "priority_based"
+    """which of several layers or categories goes first: priority_based | first_come_first_serve | round_robin"""
     grace_seconds: float = 5.0
     """how long a lane may take to end after it was told to"""
     shutdown_seconds: float = 60.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from test_framework.core.owed import by_reason
 from test_framework.core.planning import Planned
 
 MOST_NAMES = 10
@@ -13,6 +14,8 @@ def plan_as_json(planned: Planned) -> str:
     """One JSON object: layers with categories, their tests and limits, and what is owed."""
     body = {
         "lanes": planned.plan.lanes,
+        "max_parallel_layers": planned.plan.max_parallel_layers,
+        "fail_fast_mode": planned.plan.fail_fast_mode,
         "estimate_seconds": planned.estimate_seconds,
         "deselected": planned.deselected,
         "layers": [
@@ -20,11 +23,17 @@ def plan_as_json(planned: Planned) -> str:
                 "layer": layer.id,
                 "budget_seconds": layer.budget_seconds,
                 "mode": layer.mode,
+                "priority": layer.priority,
+                "depends_on": sorted(layer.depends_on),
+                "after": sorted(layer.after),
+                "conflicts": sorted(layer.conflicts),
                 "categories": [
                     {
                         "category": category.name,
                         "budget_seconds": category.budget_seconds,
                         "test_timeout_seconds": category.test_timeout_seconds,
+                        "depends_on": sorted(category.depends_on),
+                        "conflicts": sorted(category.conflicts),
                         "estimate_seconds": sum(sum(chain.costs) for chain in category.chains),
                         "tests": [test for chain in category.chains for test in chain.tests],
                     }
@@ -48,21 +57,24 @@ def plan_as_text(planned: Planned, verbose: bool) -> list[str]:
     for layer in planned.plan.layers:
         count = sum(len(chain.tests) for category in layer.categories for chain in category.chains)
         limit = f", at most {layer.budget_seconds / 60:g} min" if layer.budget_seconds else ""
-        lines.append(f"layer {layer.id} ({layer.mode}{limit}): {count} tests")
+        waits = layer.depends_on | layer.after
+        after = f", after {', '.join(sorted(waits))}" if waits else ""
+        lines.append(f"layer {layer.id} ({layer.mode}{limit}{after}): {count} tests")
         for category in layer.categories:
             tests = [test for chain in category.chains for test in chain.tests]
             seconds = sum(sum(chain.costs) for chain in category.chains)
             known = f", about {seconds:.1f} s of tests" if planned.estimate_seconds is not None else ""
             lines.append(f"  {category.name}: {len(tests)} tests{known}")
             lines += [f"    {ascii(test)[1:-1]}" for test in (tests if verbose else ())]
-    owed: dict[str, list[str]] = {}
-    for test, _category, _layer, reason in planned.owed:
-        owed.setdefault(reason, []).append(test)
-    for reason, tests in owed.items():
-        lines.append(f"owed: {len(tests)} tests: {reason}")
+    for group in by_reason((test, category, reason) for test, category, _, reason in planned.owed):
+        tests = group.tests
+        lines.append(f"owed: {len(tests)} {group.reason} ({group.where()})")
         lines += [f"  {ascii(test)[1:-1]}" for test in (tests if verbose else tests[:MOST_NAMES])]
         if len(tests) > MOST_NAMES and not verbose:
             lines.append(f"  and {len(tests) - MOST_NAMES} more")
+    if planned.deselected:
+        lines.append(f"left out: {planned.deselected} tests")
+    lines += [f"note: {note}" for note in planned.notes]
     estimate = planned.estimate_seconds
     wall = f"about {estimate:.1f} s" if estimate is not None else "unknown (no earlier run)"
     lines.append(f"{planned.plan.lanes} lanes; expected: {wall}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from test_framework.core.classification import Classifier
 from test_framework.core.planning import Known, Planned, make_plan
-from test_framework.core.selection import Wish, choose
+from test_framework.core.selection import Wish, choose, running_categories
 from test_framework.core.settings import Settings
 from test_framework.engine.executor import Collection
 from test_framework.model import facts as f
@@ -87,9 +87,7 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
 
     def _collection_reports(self, collection: Collection, classifier: Classifier, facts: list[f.Fact]) -> int:
         """Facts of what could not be collected; returns how many of them concern what was to run."""
-        chosen = choose(self.wish, self.settings)
-        layered = {place.name for name in chosen.layers for place in self.settings.layers[name].categories}
-        running = layered | set(chosen.categories)
+        running = running_categories(self.wish, choose(self.wish, self.settings), self.settings)
         blocking = 0
         for report in collection.reports:
             file = report.node.split("::", 1)[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from test_framework.core.owed import by_reason
 from test_framework.core.run_state import Progress, RunState
 from test_framework.model import facts as f
 from test_framework.model.outcome import BAD, ExitCode, Outcome, Verdict
@@ -170,20 +171,19 @@ def alerts(state: RunState) -> list[Line]:
 
 
 def owed(state: RunState, categories: Mapping[str, str], look: Look) -> list[Line]:
-    """Collected tests that were neither run nor proven, by reason and category."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for test, reason in state.owed.items():
-        groups.setdefault((reason, categories.get(test, "")), []).append(test)
+    """Collected tests that were neither run nor proven, by reason, with their categories."""
+    groups = by_reason((test, categories.get(test, ""), reason) for test, reason in state.owed.items())
     if not groups:
         return []
     block = [rule(f"{len(state.owed)} owed", "=", look, "warn")]
-    for (reason, category), tests in groups.items():
-        of = f" {one_line(category)}" if category else ""
-        block.append((("warn", f"{len(tests)}{of}"), ("", f": {one_line(reason) or 'no reason given'}")))
-        shown = tests if look.verbose else tests[:SHORT]
+    for group in groups:
+        where = f" ({one_line(group.where())})" if group.categories else ""
+        words = f" {one_line(group.reason) or 'no reason given'}{where}"
+        block.append((("warn", f"{len(group.tests)}"), ("", words)))
+        shown = group.tests if look.verbose else group.tests[:SHORT]
         block += [plain(f"    {one_line(test)}", "dim") for test in shown]
-        if len(tests) > len(shown):
-            block.append(plain(f"    and {len(tests) - len(shown)} more (--verbose names all)", "dim"))
+        if len(group.tests) > len(shown):
+            block.append(plain(f"    and {len(group.tests) - len(shown)} more (--verbose names all)", "dim"))
     return block
 
 

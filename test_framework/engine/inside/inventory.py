@@ -21,6 +21,16 @@ Row = list[Any]
 Fixtures = frozenset[tuple[str, int]]
 
 
+def _names(marks: list[Any]) -> Iterator[str]:
+    """Names of marks; those that name environments, `env("staging")`, also as `env:staging`."""
+    for mark in marks:
+        yield mark.name
+        if mark.name in ("env", "environment"):
+            for argument in (*mark.args, *mark.kwargs.values()):
+                if isinstance(argument, str):
+                    yield mark.name + ":" + argument
+
+
 class Inventory:
     """Rows for all items of a session, in pytest's order; ids are made unique."""
 
@@ -79,11 +89,11 @@ class Inventory:
         own = node.own_markers
         parent = node.parent
         if parent is None:
-            return frozenset(mark.name for mark in own)
+            return frozenset(_names(own))
         known = self._inherited.get(parent)
         if known is None:
             known = self._inherited[parent] = self._mark_names(parent)
-        return known.union(mark.name for mark in own) if own else known
+        return known.union(_names(own)) if own else known
 
     def _mark_set(self, marks: frozenset[str]) -> int:
         number = self._marks.get(marks)

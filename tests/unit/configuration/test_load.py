@@ -199,11 +199,11 @@ def test_an_inert_key_is_noted_once_per_file_and_only_where_it_asks_for_somethin
     root = write(
         "apex.yaml",
         "layers:\n  a:\n    background_execution: false\n    conflicts: []\n    categories:\n"
-        "      - name: x\n        filters: {include_patterns: [y]}\n"
-        "      - name: z\n        filters: {include_patterns: [y]}\n",
+        "      - name: x\n        resource_requirements: {requires_redis: true, requires_real_llm: true}\n"
+        "      - name: z\n        resource_requirements: {requires_redis: true}\n",
     )
     (note,) = load_settings(root).notes
-    assert note.startswith("apex.yaml:7:9: layers.*.categories.*.filters: inert until ")
+    assert note.startswith("apex.yaml:7:33: layers.*.categories.*.resource_requirements.*: inert until ")
     assert note.endswith(" (2 places)")
 
 

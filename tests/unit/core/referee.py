@@ -25,6 +25,7 @@ from test_framework.core.lanes import GIVE_UP_SECONDS
 from test_framework.model import facts as f
 from test_framework.model.outcome import UNPROVEN, Outcome, StopReason
 from test_framework.model.plan import CategoryPlan, Chain, LayerPlan, Unit
+from tests.unit.core.gates import Gates
 from tests.unit.core.idleness import Idleness
 from tests.unit.core.last_look import SLACK, LastLook
 
@@ -81,6 +82,7 @@ class Referee:
         self.stopped_at: dict[StopReason, float] = {}
         self.takers: dict[int, set[int]] = {}
         """chain -> the lives of lanes that were given a piece of it"""
+        self.gates = Gates(self)
 
     # -- instructions ---------------------------------------------------------------------------------------
 
@@ -237,10 +239,12 @@ class Referee:
                 self.shell.lanes.pop(number)
             case f.LayerStarted():
                 self.layers_it_needs_went_well(fact.layer)
+                self.gates.layer_starts(fact)
                 self.scope_starts(f"layer:{fact.layer}")
             case f.CategoryStarted():
                 assert f"layer:{fact.layer}" in self.scopes, "a category starts before its layer"
                 assert f"layer:{fact.layer}" not in self.ended, "a category starts in a layer that has ended"
+                self.gates.category_starts(fact)
                 self.scope_starts(f"category:{fact.category}")
                 self.categories_before_it_have_ended(fact)
             case f.CategoryFinished():
@@ -250,6 +254,7 @@ class Referee:
                 for category in plan.categories:
                     assert f"category:{category.name}" in self.ended, "a layer ends before its categories"
                 self.scope_ends(f"layer:{fact.layer}", fact.status)
+                self.gates.layer_ended(fact)
 
     def layers_it_needs_went_well(self, name: str) -> None:
         layers = {layer.id: layer for layer in self.plan.layers}
@@ -359,6 +364,7 @@ class Referee:
             if book.ready and len(book.units) == 1 and not book.forces:
                 assert book.told, f"lane {number} does not know what follows its last unit"
         Idleness(self).no_lane_idles()
+        self.gates.nothing_waits_that_could_start()
 
     def at_the_end(self) -> None:
         LastLook(self).look()

@@ -45,6 +45,10 @@ def scenario(seed: int, size: int, lanes: int, calm: bool, limits: bool, cancels
         grace_seconds=rng.choice((2.0, 5.0)),
         shutdown_seconds=rng.choice((8.0, 20.0)),
         birth_seconds=10.0,
+        flaky=frozenset(test for test in builder.fates if rng.random() < 0.2),
+        max_parallel_layers=rng.choice((1, 1, 2, 3)),
+        layer_delay_seconds=rng.choice((0.0, 0.0, 0.0, 1.5)),
+        conflict_resolution=rng.choice(("priority_based", "first_come_first_serve", "round_robin")),
     )
     world = World(fates=builder.fates)
     if not calm:
@@ -75,6 +79,7 @@ class _Builder:
                 for each in range(rng.randint(0, 3))
             ]
             names += [each.name for each in categories]
+            before = [each.id for each in layers]
             layers.append(
                 LayerPlan(
                     id=f"l{number}",
@@ -83,10 +88,14 @@ class _Builder:
                     mode=rng.choice(MODES),
                     budget_seconds=budget,
                     fail_fast=rng.choice(("disabled", "disabled", "immediate", "category", "layer")),
-                    depends_on=frozenset(each.id for each in layers if rng.random() < 0.3),
+                    depends_on=frozenset(each for each in before if rng.random() < 0.3),
+                    after=frozenset(each for each in before if rng.random() < 0.3),
+                    conflicts=frozenset(each for each in ("l0", "l1", "l2") if rng.random() < 0.15),
+                    priority=rng.randint(1, 3),
                     allow_partial_success=rng.random() < 0.3,
                     min_pass_rate=rng.choice((0.0, 0.5, 0.9)),
                     max_failures=rng.choice((None, None, 0, 2)),
+                    critical_tests_must_pass=rng.random() < 0.5,
                 )
             )
         return layers
@@ -106,6 +115,9 @@ class _Builder:
             max_lanes=rng.choice((None, None, None, 1, 2)),
             critical=rng.random() < 0.3,
             depends_on=frozenset(each for each in before if rng.random() < 0.2),
+            conflicts=frozenset(each for each in before if rng.random() < 0.1),
+            alone=rng.random() < 0.1,
+            urgency=rng.randrange(3),
         )
 
     def chain(self, category: str, wild: list[str]) -> Chain:

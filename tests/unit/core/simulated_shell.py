@@ -61,6 +61,7 @@ class Shell:
         self.state = RunState(run="simulated")
         self.lines: list[bytes] = []
         self.facts: list[f.Fact] = []
+        self.facts_at: list[float] = []
         self.instructions: list[tuple[float, Instruction]] = []
         self.now = 0.0
         self.finished = False
@@ -101,6 +102,7 @@ class Shell:
     def record(self, fact: f.Fact) -> None:
         self.lines.append(encode(len(self.lines), "2026-01-01T00:00:00.000000Z", self.now, "simulated", fact))
         self.facts.append(fact)
+        self.facts_at.append(self.now)
         self.state.apply(fact, round(self.now, 6))
         self.referee.recorded(fact)
 

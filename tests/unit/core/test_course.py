@@ -57,7 +57,7 @@ def test_a_layer_out_of_time_is_named_once_and_blocks_what_needs_it() -> None:
     owed = {each.test: each.reason for each in facts if isinstance(each, f.TestOwed)}
     assert owed == {
         "a.py::t": "budget: layer first is out of time",
-        "b.py::t": "not started: layer first timed out",
+        "b.py::t": "not started: layer first, which layer second depends on, ran out of time",
     }
     statuses = [(each.layer, each.status) for each in facts if isinstance(each, f.LayerFinished)]
     assert statuses == [("first", "timed_out"), ("second", "blocked")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from test_framework.core.fail_fast import FailFast, covers
-from test_framework.core.stages import CategoryRun
+from test_framework.core.stages import CategoryRun, LayerRun
 from test_framework.model import facts as f
 from test_framework.model.outcome import Outcome
 from test_framework.model.plan import CategoryPlan, LayerPlan, Plan
@@ -36,10 +36,10 @@ FAILED, PASSED, SKIPPED = (finished(each) for each in (Outcome.FAILED, Outcome.P
     [
         ("layers", "disabled", True, None, False),
         ("layers", "immediate", False, "layer:fast", True),
-        ("layers", "layer", False, "layer:fast", False),
+        ("layers", "layer", False, None, False),
         ("layers", "category", False, "category:unit", False),
         ("disabled", "immediate", True, None, False),
-        ("first_failure", "disabled", False, "run", False),
+        ("first_failure", "disabled", False, "run", True),
         ("category_failure", "immediate", True, None, False),
         ("dependency_aware", "immediate", True, None, False),
         ("critical_failure", "immediate", False, None, False),
@@ -116,8 +116,70 @@ def test_a_category_is_kept_from_starting_by_a_failed_one_that_it_needs(mode: st
     needed.bad = 1
     assert "unit" in fail_fast(mode).keeps_from_starting(dependent, [needed, other])
     needed.bad, needed.owed = 0, 1
-    assert "was stopped" in fail_fast(mode).keeps_from_starting(dependent, [needed, other])
+    stopped = fail_fast(mode).keeps_from_starting(dependent, [needed, other])
+    assert ("was stopped" in stopped) == (mode == "category_failure"), (
+        "only a failure counts for dependency_aware"
+    )
+    needed.kept = True
+    assert "was not started" in fail_fast(mode).keeps_from_starting(dependent, [needed, other])
     assert fail_fast("layers").keeps_from_starting(dependent, [needed, other]) == ""
+
+
+@pytest.mark.parametrize("mode", ["disabled", "first_failure", "critical_failure", "threshold_based"])
+def test_other_modes_keep_no_category_from_starting(mode: str) -> None:
+    needed = category("unit")
+    needed.ended, needed.bad = True, 1
+    dependent = category("web", depends_on=frozenset({"unit"}))
+    assert fail_fast(mode).keeps_from_starting(dependent, [needed]) == ""
+
+
+def test_the_strategy_of_the_failed_category_s_layer_decides_whether_others_start() -> None:
+    needed = category("unit")
+    needed.ended, needed.bad = True, 1
+    dependent = CategoryRun.of(CategoryPlan("web", (), depends_on=frozenset({"unit"})), "slow")
+    assert "unit" in fail_fast("layers", "category").keeps_from_starting(dependent, [needed])
+    assert fail_fast("layers", "immediate").keeps_from_starting(dependent, [needed]) == ""
+    other = LayerPlan("slow", "Slow", (), fail_fast="category")
+    plan = Plan((LayerPlan("fast", "Fast", ()), other))
+    assert FailFast(plan).keeps_from_starting(dependent, [needed]) == ""
+
+
+def after_layer(strategy: str, status: str, mode: str = "layers") -> str:
+    run = LayerRun.of(LayerPlan("fast", "Fast", (), fail_fast=strategy))
+    run.status = status
+    return fail_fast(mode, strategy).after_layer(run)
+
+
+def test_a_strategy_of_layer_lets_the_layer_end_and_then_starts_no_other() -> None:
+    assert "layer fast failed" in after_layer("layer", "failed")
+    assert after_layer("layer", "passed") == ""
+    assert after_layer("layer", "stopped") == ""
+    assert after_layer("disabled", "failed") == ""
+    assert after_layer("layer", "failed", mode="disabled") == ""
+
+
+def test_known_flaky_tests_count_for_threshold_based_and_not_for_smart_adaptive() -> None:
+    def stops(mode: str) -> list[bool]:
+        counter = FailFast(Plan((), fail_fast_mode=mode, flaky=frozenset({"a.py::flaky"})))
+        failures = [finished(Outcome.FAILED, "a.py::flaky")] * 6
+        return [counter.after(each, category()) is not None for each in failures]
+
+    assert stops("threshold_based") == [False] * 4 + [True] * 2
+    assert stops("smart_adaptive") == [False] * 6
+
+
+def test_a_known_flaky_test_neither_ends_a_row_of_failures_nor_joins_it() -> None:
+    counter = FailFast(Plan((), fail_fast_mode="smart_adaptive", flaky=frozenset({"a.py::flaky"})))
+    run = [FAILED] * 4 + [finished(Outcome.PASSED, "a.py::flaky"), finished(Outcome.FAILED, "a.py::flaky")]
+    assert [counter.after(each, category()) for each in run] == [None] * 6
+    found = counter.after(FAILED, category())
+    assert found is not None
+    assert found.message == "5 failures in a row"
+
+
+def test_known_flaky_tests_count_for_the_number_of_failures() -> None:
+    plan = Plan((), fail_fast_mode="smart_adaptive", flaky=frozenset({"a.py::t"}), max_failures=1)
+    assert FailFast(plan).after(FAILED, category()) is not None
 
 
 @pytest.mark.parametrize(

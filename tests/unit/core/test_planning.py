@@ -76,10 +76,13 @@ def placed(plan: Planned) -> dict[str, list[str]]:
 
 WISHES = st.builds(
     Wish,
-    mode=st.none(),
+    mode=st.sampled_from([None, None, "all"]),
     layers=st.sampled_from([(), ("one",), ("two",), ("one", "two")]),
     categories=st.sampled_from([(), ("unit",), ("api",), ("odd", "smoke")]),
     explicit_paths=st.booleans(),
+    pattern=st.sampled_from([None, None, "a*1", "t3"]),
+    exclude_env=st.sampled_from([None, None, "staging"]),
+    parallel=st.booleans(),
     last_failed=st.booleans(),
     failed_first=st.booleans(),
     lanes=st.integers(1, 4),
@@ -103,8 +106,55 @@ def test_every_test_has_one_place_or_is_owed_or_deselected(
     assert len(there) + len(owed) + plan.deselected == len(names)
     if wish.explicit_paths:
         assert owed == []
-    if not wish.last_failed or not known.failed:
+    assert all(reason for *_, reason in plan.owed)
+    if wish.mode == "all":
+        assert not [reason for *_, reason in plan.owed if reason.startswith("not chosen")]
+    if not (wish.last_failed and known.failed) and wish.pattern is None:
         assert set(there) | set(owed) == set(names)
+
+
+def test_all_runs_what_no_layer_holds_in_a_layer_of_its_own_at_the_end() -> None:
+    plan = planned(Wish(mode="all"), "unit/a::1", "odd/b::1", "api/c::1")
+    assert [layer.id for layer in plan.plan.layers] == ["one", "two", "unlayered"]
+    assert [each.name for each in plan.plan.layers[-1].categories] == ["odd"]
+    assert plan.owed == ()
+    assert [layer.id for layer in planned(Wish(mode="all"), "unit/a::1").plan.layers] == ["one", "two"]
+
+
+def test_a_legacy_run_goes_category_by_category_or_side_by_side() -> None:
+    one, side = (
+        planned(Wish(parallel=parallel), "unit/a::1", "api/c::1").plan.layers[0] for parallel in (False, True)
+    )
+    assert (one.mode, side.mode) == ("sequential", "hybrid")
+    api = next(each for each in side.categories if each.name == "api")
+    assert (api.depends_on, api.alone, api.max_lanes) == ({"unit"}, True, 1)
+
+
+def test_the_execution_settings_reach_the_plan() -> None:
+    plan = planned(
+        Wish(layers=("one",), lanes=8),
+        "unit/a::1",
+        max_global_parallel_tests=3,
+        inter_layer_delay_seconds=2.5,
+        resource_conflict_resolution="round_robin",
+        layer_execution_mode="parallel",
+        known=Known(flaky=frozenset({"unit/a::1"})),
+    ).plan
+    assert (plan.lanes, plan.layer_delay_seconds, plan.conflict_resolution) == (3, 2.5, "round_robin")
+    assert (plan.max_parallel_layers, plan.flaky) == (3, {"unit/a::1"})
+
+
+def test_the_number_of_layers_side_by_side_is_the_user_s_but_for_sequential() -> None:
+    wish = Wish(layers=("one",), max_parallel_layers=7)
+    assert planned(wish, "unit/a::1").plan.max_parallel_layers == 7
+    assert planned(wish, "unit/a::1", layer_execution_mode="sequential").plan.max_parallel_layers == 1
+
+
+def test_success_criteria_reach_the_plan() -> None:
+    one, _ = planned(Wish(layers=("one", "two")), "unit/a::1", "api/b::1").plan.layers
+    assert (one.min_pass_rate, one.max_failures, one.critical_tests_must_pass, one.allow_partial_success) == (
+        0.95, 5, True, True
+    )  # fmt: skip
 
 
 def test_tests_of_a_chain_keep_pytest_s_order() -> None:
@@ -116,8 +166,8 @@ def test_tests_of_a_chain_keep_pytest_s_order() -> None:
 def test_what_is_not_chosen_is_owed_by_name_with_its_layer() -> None:
     plan = planned(Wish(layers=("one",)), "unit/a::1", "api/b::1", "odd/c::1")
     assert plan.owed == (
-        ("api/b::1", "api", "two", "not chosen: category api is not part of this run"),
-        ("odd/c::1", "odd", "", "not chosen: category odd is not part of this run"),
+        ("api/b::1", "api", "two", "not chosen by --layers one"),
+        ("odd/c::1", "odd", "", "not chosen by --layers one"),
     )
 
 
@@ -157,6 +207,14 @@ def test_explicit_paths_have_no_budget_but_the_test_s_own() -> None:
     plan = planned(Wish(explicit_paths=True, test_timeout=3), "unit/a::1", "odd/b::1")
     assert [each.budget_seconds for each in plan.plan.layers[0].categories] == [None, None]
     assert [each.test_timeout_seconds for each in plan.plan.layers[0].categories] == [3, 3]
+
+
+def test_explicit_paths_wait_for_no_dependency_and_are_not_kept_apart() -> None:
+    plan = planned(Wish(explicit_paths=True), "unit/a::1", "api/b::1")
+    (layer,) = plan.plan.layers
+    assert [(each.depends_on, each.conflicts, each.alone) for each in layer.categories] == [
+        (set(), set(), False)
+    ] * 2
 
 
 def test_explicit_paths_of_a_layered_run_join_its_last_layer_when_no_layer_holds_them() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from test_framework.core.selection import Chosen, Wish, choose, with_dependencies
+from test_framework.core.selection import Chosen, Wish, choose, homes, why_not_chosen, with_dependencies
 from test_framework.core.settings import CategorySettings, LayerCategory, LayerSettings, Settings
 from test_framework.model.errors import UserError
 
@@ -67,12 +67,76 @@ def test_a_mode_whose_layers_are_all_missing_is_refused_with_those_that_exist() 
         (Wish(categories=("unti",)), "unknown category 'unti'; did you mean unit?"),
         (Wish(layers=("fast_feedbak",)), "did you mean fast_feedback?"),
         (Wish(mode="nightly2"), "did you mean nightly?"),
+        (Wish(exclude_env="stagin"), "unknown environment 'stagin'; did you mean staging?"),
     ],
 )
 def test_a_name_that_nobody_knows_is_refused_with_the_nearest(wish: Wish, words: str) -> None:
     with pytest.raises(UserError) as caught:
         choose(wish, settings())
     assert words in caught.value.what
+
+
+FOUR = {
+    "fast_feedback": "unit",
+    "core_integration": "database",
+    "service_integration": "integration",
+    "e2e_background": "api",
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "count"),
+    [("fast_feedback", 1), ("commit", 2), ("development", 2), ("nightly", 3), ("ci", 3), ("weekend", 4)],
+)
+def test_the_built_in_modes_take_the_first_layers(mode: str, count: int) -> None:
+    assert choose(Wish(mode=mode), settings(**FOUR)).layers == tuple(FOUR)[:count]
+
+
+def test_all_takes_every_layer_and_every_category_of_none() -> None:
+    chosen = choose(Wish(mode="all"), settings())
+    assert chosen.layers == ("fast_feedback", "core_integration")
+    assert set(chosen.categories) == {"integration", "api", "smoke"}
+    assert homes(chosen, settings()) == {
+        "unit": "fast_feedback",
+        "database": "core_integration",
+        **dict.fromkeys(chosen.categories, "unlayered"),
+    }
+
+
+@pytest.mark.parametrize("mode", ["background", "hybrid"])
+def test_modes_that_run_in_the_background_are_refused_by_name_even_where_configured(mode: str) -> None:
+    with pytest.raises(UserError, match=f"execution mode {mode} is known but not built yet"):
+        choose(Wish(mode=mode), settings(modes={mode: ("fast_feedback",)}))
+
+
+def test_a_category_brings_its_parts_each_once() -> None:
+    catalogue = {
+        name: CategorySettings(name=name, parent=parent, dependencies=needs)
+        for name, parent, needs in (
+            ("e2e", None, ()),
+            ("journeys", "e2e", ("data",)),
+            ("data", None, ()),
+            ("checkout", "journeys", ()),
+            ("odd", "odd", ()),
+        )
+    }
+    own = Settings(environment="test", categories=catalogue, layers={}, modes={})
+    assert with_dependencies(("e2e", "checkout"), own) == ("e2e", "data", "journeys", "checkout")
+    assert with_dependencies(("journeys",), own) == ("data", "journeys", "checkout")
+    assert with_dependencies(("odd",), own) == ("odd",)
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        (Wish(mode="nightly"), "not chosen by mode nightly"),
+        (Wish(layers=("a", "b")), "not chosen by --layers a b"),
+        (Wish(categories=("unit",)), "not chosen by --category unit"),
+        (Wish(), "not chosen: none of the default categories"),
+    ],
+)
+def test_what_is_not_chosen_says_by_what(wish: Wish, words: str) -> None:
+    assert why_not_chosen(wish) == words
 
 
 def test_a_circle_of_dependencies_ends() -> None:

@@ -62,6 +62,19 @@ def test_a_layer_ends_as_its_counts_and_limits_say(
 
 
 @pytest.mark.parametrize(
+    ("critical", "must_pass", "status"),
+    [(True, True, "failed"), (True, False, "passed"), (False, True, "passed")],
+)
+def test_a_failure_in_a_critical_category_is_not_tolerated_where_critical_tests_must_pass(
+    critical: bool, must_pass: bool, status: str
+) -> None:
+    run = layer(category("a", critical=critical), max_failures=5, critical_tests_must_pass=must_pass)
+    found, reason = done(run, 10, bad=1).outcome()
+    assert found == status
+    assert ("critical" in reason) == (status == "failed")
+
+
+@pytest.mark.parametrize(
     ("status", "partial", "serves"),
     [
         ("passed", False, True),

@@ -92,6 +92,22 @@ def test_a_broken_file_of_another_category_is_an_alert_and_blocks_nothing() -> N
     assert "api/test_y.py cannot be collected (SyntaxError)" in of(made, f.AlertRaised)[0].message
 
 
+def test_a_broken_file_of_a_category_before_the_one_to_resume_from_blocks_nothing() -> None:
+    broken = replace(COLLECTION, reports=(BROKEN["unit"],))
+    assert programme(broken, categories=("unit", "api")).blocked
+    assert not programme(broken, categories=("unit", "api"), resume_from="api").blocked
+
+
+def test_what_a_wish_leaves_out_is_deselected_in_the_account() -> None:
+    made = programme(layers=("fast",), pattern="test_1")
+    (planned,) = of(made, f.RunPlanned)
+    assert (planned.collected, planned.planned, planned.deselected) == (1, 1, 4)
+    assert of(made, f.TestOwed) == []
+    lines = plan_as_text(made.planned, verbose=False)
+    assert "left out: 1 tests" in lines
+    assert "note: --pattern test_1: 1 of 2 tests match" in lines
+
+
 def test_explicit_paths_are_blocked_by_any_broken_file_unless_told_to_go_on() -> None:
     broken = replace(COLLECTION, reports=tuple(BROKEN.values()))
     assert programme(broken, explicit_paths=True).blocked == "2 errors while collecting"
@@ -109,7 +125,7 @@ def test_a_plan_for_people_names_layers_limits_counts_and_what_is_owed() -> None
     lines = plan_as_text(programme().planned, verbose=True)
     assert lines[0] == "layer fast (parallel, at most 1.5 min): 1 tests"
     assert "    unit/test_a.py::test_1" in lines
-    assert "owed: 1 tests: not chosen: category api is not part of this run" in lines
+    assert "owed: 1 not chosen by --layers fast (category api)" in lines
     assert "\x1b" not in "".join(lines)
     assert lines[-1].startswith("1 lanes; expected: unknown")
 

@@ -78,9 +78,9 @@ def test_a_run_with_everything_in_it_ends_like_this(story):
         "alert: two",
         "warning: output 'junit' was given up: report.xml: Permission denied",
         "=================================== 6 owed ====================================",
-        "1 unit: the machine ran out of memory",
+        "1 the machine ran out of memory (category unit)",
         "    t.py::lost",
-        "5 api: stopped: 4 failures reached the limit",
+        "5 stopped: 4 failures reached the limit (category api)",
         "    t.py::owed_0",
         "    t.py::owed_1",
         "    t.py::owed_2",
@@ -106,6 +106,13 @@ def test_owed_tests_are_named_up_to_ten_and_all_of_them_when_verbose(story):
     assert [line for line in everything if line.startswith("    t.py::")] == [
         f"    t.py::{number}" for number in range(25)
     ]
+
+
+def test_what_is_owed_for_one_reason_is_one_group_with_its_categories(story):
+    story.begin(tests=3)
+    for test, category in (("a", "e2e"), ("b", "cypress"), ("c", "e2e")):
+        story.owe(test, "not chosen by mode nightly", category=category)
+    assert "3 not chosen by mode nightly (categories e2e, cypress)" in shown(story)
 
 
 def test_every_failure_is_named_however_many_there_are(story):

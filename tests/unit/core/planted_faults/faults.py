@@ -17,13 +17,19 @@ class Fault:
     new: str
 
 
+ADMISSION = "core/admission.py"
 CHAINS = "core/chains.py"
 COURSE = "core/course.py"
 FAIL_FAST = "core/fail_fast.py"
 FEEDING = "core/feeding.py"
 LANES = "core/lanes.py"
+LEAVING_OUT = "core/leaving_out.py"
+ORDERING = "core/ordering.py"
+PATTERN = "core/pattern.py"
+PLANNING = "core/planning.py"
 PRESSURE = "core/pressure.py"
 SCHEDULER = "core/scheduler.py"
+SELECTION = "core/selection.py"
 STAGES = "core/stages.py"
 STATE = "core/run_state.py"
 VERDICT = "core/verdict.py"
@@ -181,8 +187,8 @@ FAULTS = (
     Fault(
         "a blocked layer starts all the same",
         COURSE,
-        "                if blocked:\n",
-        "                if blocked and self._stop is not None:\n",
+        "        if not reason:\n",
+        "        if not reason or self._stop is None:\n",
     ),
     Fault(
         "deadlines of layers are not kept",
@@ -238,8 +244,258 @@ FAULTS = (
     Fault("any share of failures is tolerated", STAGES, "1 - bad / executed >= rate", "True"),
     # fail-fast
     Fault("one failure too many is allowed", FAIL_FAST, "self._bad >= self._max", "self._bad > self._max"),
-    Fault("passes do not end a row of failures", FAIL_FAST, "            self._in_a_row = 0\n", ""),
-    Fault("errors and crashes are no failures", FAIL_FAST, "not in BAD:", 'not in {"failed"}:'),
+    Fault(
+        "passes do not end a row of failures",
+        FAIL_FAST,
+        "self._in_a_row + 1 if bad else 0",
+        "self._in_a_row + bad",
+    ),
+    Fault(
+        "errors and crashes are no failures", FAIL_FAST, "fact.outcome in BAD", 'fact.outcome in {"failed"}'
+    ),
+    Fault(
+        "known flaky tests count in every mode",
+        FAIL_FAST,
+        'if plan.fail_fast_mode == "smart_adaptive" else frozenset()',
+        "if not plan else frozenset()",
+    ),
+    Fault(
+        "known flaky tests count in no mode",
+        FAIL_FAST,
+        'plan.flaky if plan.fail_fast_mode == "smart_adaptive" else frozenset()',
+        "plan.flaky",
+    ),
+    Fault(
+        "a failure of any category is critical",
+        FAIL_FAST,
+        'case "critical_failure" if category.plan.critical:',
+        'case "critical_failure":',
+    ),
+    Fault(
+        "the first failure waits for the tests that run",
+        FAIL_FAST,
+        'f"first failure: {fact.test}", at_once=True)',
+        'f"first failure: {fact.test}")',
+    ),
+    Fault(
+        "what depends on a failed category starts",
+        FAIL_FAST,
+        "            if other.name in category.plan.depends_on and other.ended:\n",
+        "            if other.name in category.plan.depends_on and not other.ended:\n",
+    ),
+    Fault(
+        "a category that was kept from starting keeps nobody",
+        FAIL_FAST,
+        "        if category.kept:\n",
+        "        if category.kept and category.open:\n",
+    ),
+    Fault(
+        "dependency_aware minds what was stopped for another reason",
+        FAIL_FAST,
+        'if category.owed and self._mode != "dependency_aware" else',
+        "if category.owed else",
+    ),
+    Fault(
+        "a strategy of one layer holds in all",
+        FAIL_FAST,
+        'self._mode == "layers" and self._strategies.get(category.layer) != "category"',
+        'self._mode == "layers" and "category" not in self._strategies.values()',
+    ),
+    Fault(
+        "nothing is decided after a layer",
+        FAIL_FAST,
+        'layer.status == "failed" and',
+        'layer.status == "never" and',
+    ),
+    # admission
+    Fault(
+        "a layer opens at the moment at which it is blocked",
+        COURSE,
+        "progressed = progressed or self._open_what_may(now)",
+        "progressed |= self._open_what_may(now)",
+    ),
+    Fault(
+        "a layer does not wait for those before it",
+        ADMISSION,
+        "needs = layer.plan.depends_on | layer.plan.after",
+        "needs = layer.plan.depends_on",
+    ),
+    Fault(
+        "one layer too many is open",
+        ADMISSION,
+        "if len(running) >= max(1, self._plan.max_parallel_layers):",
+        "if len(running) > max(1, self._plan.max_parallel_layers):",
+    ),
+    Fault(
+        "a conflict of layers holds in one direction only",
+        ADMISSION,
+        "return other.id in one.plan.conflicts or one.id in other.plan.conflicts",
+        "return other.id in one.plan.conflicts",
+    ),
+    Fault(
+        "a conflict of categories holds in one direction only",
+        ADMISSION,
+        "b.name in a.conflicts or a.name in b.conflicts",
+        "b.name in a.conflicts",
+    ),
+    Fault("a category runs beside one that runs alone", ADMISSION, "a.alone or b.alone or", "a.alone or"),
+    Fault(
+        "there is no pause between layers",
+        ADMISSION,
+        "now + self._plan.layer_delay_seconds",
+        "now",
+    ),
+    Fault(
+        "nobody wakes after a pause",
+        ADMISSION,
+        "            self.opens_at = self._pause_until\n",
+        "",
+    ),
+    Fault(
+        "the most urgent layer goes last",
+        ADMISSION,
+        "                return (layer.plan.priority, place)\n",
+        "                return (-layer.plan.priority, place)\n",
+    ),
+    Fault(
+        "who comes first is not served first",
+        ADMISSION,
+        "category.ready_since = min(category.ready_since, now)",
+        "category.ready_since = now",
+    ),
+    Fault(
+        "layers do not take turns",
+        ADMISSION,
+        "        return (layer.begun, home, place)\n",
+        "        return (home, place)\n",
+    ),
+    Fault(
+        "layers that wait for each other hang the run",
+        ADMISSION,
+        "        if not free and not running:\n",
+        "        if False:\n",
+    ),
+    Fault(
+        "critical tests may fail within a layer's limits",
+        STAGES,
+        "if critical and self.plan.critical_tests_must_pass:",
+        "if False:",
+    ),
+    Fault(
+        "a lane leaves the chain that it is in for another category",
+        FEEDING,
+        "(not each.pool.held_by(lane.number), users[each])",
+        "(users[each],)",
+    ),
+    Fault(
+        "lanes all work for the first category",
+        FEEDING,
+        "(not each.pool.held_by(lane.number), users[each])",
+        "(not each.pool.held_by(lane.number),)",
+    ),
+    # choosing and planning
+    Fault("a mode has a layer too few", SELECTION, '"ci": _LAYERS[:3]', '"ci": _LAYERS[:2]'),
+    Fault(
+        "a legacy run leaves out the parts of a category",
+        SELECTION,
+        "            visit(part)\n",
+        "            pass\n",
+    ),
+    Fault(
+        "modes of the background run in the foreground",
+        SELECTION,
+        "    if mode in LATER_MODES:\n",
+        "    if mode == '':\n",
+    ),
+    Fault(
+        "all forgets the categories of no layer",
+        SELECTION,
+        "if settings.layer_of(name) is None)",
+        "if settings.layer_of(name) == '')",
+    ),
+    Fault("tests that are owed run too", LEAVING_OUT, "if test.id not in gone]", "if test.id]"),
+    Fault(
+        "what is left out is not counted", LEAVING_OUT, "self.deselected += len(tests) - len(kept)", "pass"
+    ),
+    Fault(
+        "what failed before the point of resuming is taken for passed",
+        LEAVING_OUT,
+        "lambda test: not passed(test.id)",
+        "lambda test: False",
+    ),
+    Fault(
+        "the category to resume from is not run",
+        LEAVING_OUT,
+        "        if name == first:\n            break\n",
+        "        if list(homes).index(name) > list(homes).index(first):\n            break\n",
+    ),
+    Fault(
+        "an environment is excluded by one of its names only",
+        LEAVING_OUT,
+        "found.add(ENVIRONMENT_NAMES[word.lower()])",
+        "found.add(word.lower())",
+    ),
+    Fault(
+        "categories run in environments that they do not allow",
+        LEAVING_OUT,
+        "settings.environment not in wanted",
+        "settings.environment == ''",
+    ),
+    Fault(
+        "a shipped filter drops tests",
+        LEAVING_OUT,
+        "    if not layer.project_written:\n        return lambda",
+        "    if not layer.id:\n        return lambda",
+    ),
+    Fault(
+        "real language models are never asked for",
+        LEAVING_OUT,
+        'if not requires or layer.llm.mode == "mock" or',
+        'if not requires or layer.llm.mode != "never" or',
+    ),
+    Fault(
+        "named paths are owed for their category's environment",
+        PLANNING,
+        "    if not wish.explicit_paths:\n        where",
+        "    if wish.lanes:\n        where",
+    ),
+    Fault(
+        "named paths wait for the dependencies of their categories",
+        PLANNING,
+        "    if chosen.layers or not wish.explicit_paths:\n        layers",
+        "    if chosen or not wish.explicit_paths:\n        layers",
+    ),
+    Fault(
+        "more tests run at once than the configuration allows",
+        PLANNING,
+        "_least(wish.lanes, execution.max_global_parallel_tests) or 1",
+        "wish.lanes or 1",
+    ),
+    Fault(
+        "a part has no conflicts of the whole",
+        ORDERING,
+        "for part in line if part in categories for",
+        "for part in line[:1] if part in categories for",
+    ),
+    Fault(
+        "steps of a waterfall overlap",
+        ORDERING,
+        "if steps[each.id] < steps[layer.id]}",
+        "if steps[each.id] < steps[layer.id] - 1}",
+    ),
+    Fault(
+        "a dependency through an absent category is forgotten",
+        ORDERING,
+        "                todo.append(needed)\n",
+        "                pass\n",
+    ),
+    Fault(
+        "layers wait for later ones that hold what they need",
+        ORDERING,
+        "if place.get(each, 0) < place[layer.id]}",
+        "if place.get(each, 0) != place[layer.id]}",
+    ),
+    Fault("a pattern's pieces may overlap", PATTERN, "at = found.end()", "at = found.start()"),
     # scheduler
     Fault(
         "the reason to stop may fall",
