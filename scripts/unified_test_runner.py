@@ -1,6 +1,8 @@
 """The command line of the Netra Apex Test Orchestration System: python scripts/unified_test_runner.py
 
-Rules: parses on interpreters that are too old, so that it can say so; everything else is in test_framework.
+Rules: parses on interpreters that are too old, so that it can say so; everything else is in test_framework. What the
+old runner offered to its importers is found there when it is asked for: MASTER_ORCHESTRATION_AVAILABLE,
+should_use_orchestration(args) and, to be awaited, execute_orchestration_mode(args).
 """
 
 import os
@@ -23,6 +25,23 @@ def main():
     from test_framework.bootstrap import start
 
     return start(REPOSITORY)
+
+
+def __getattr__(name):
+    """The old runner's names, imported when they are asked for: the command itself needs none of them."""
+    if name not in (
+        "MASTER_ORCHESTRATION_AVAILABLE",
+        "should_use_orchestration",
+        "execute_orchestration_mode",
+    ):
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    if REPOSITORY not in sys.path:
+        sys.path.append(REPOSITORY)
+    from test_framework.cli import embedding
+
+    if name == "MASTER_ORCHESTRATION_AVAILABLE":
+        return embedding.orchestration_available()
+    return getattr(embedding, name)
 
 
 if __name__ == "__main__":

@@ -65,8 +65,8 @@ def _program() -> str:
 
 def _list_categories(project_root: str | None, environment: str) -> int:
     from test_framework.cli.catalogue import category_lines
-    from test_framework.cli.project import find_root
     from test_framework.configuration.load import load_settings
+    from test_framework.engine.project import find_root
 
     settings = load_settings(find_root(project_root), environment)
     sys.stdout.write("\n".join(category_lines(settings)) + "\n")

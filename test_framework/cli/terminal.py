@@ -10,22 +10,28 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 
 from test_framework.cli.main import complain
 from test_framework.model.errors import UserError
+from test_framework.model.outcome import ExitCode
 from test_framework.orchestration.master_orchestration_controller import MasterOrchestrationController
+from test_framework.orchestration.options import RunOptions
 
 
-def run_in_terminal(controller: MasterOrchestrationController) -> int:
+def run_in_terminal(controller: MasterOrchestrationController, options: RunOptions) -> int:
     """Run the controller in an event loop of its own and return the exit code."""
     try:
-        return asyncio.run(_run(controller))
+        return asyncio.run(_run(controller, options))
     except UserError as error:
         complain(error)
         return int(error.exit_code)
+    except Exception:  # noqa: BLE001 - our bug: the whole story, and the exit code that says so
+        traceback.print_exc()
+        return int(ExitCode.INTERNAL_ERROR)
 
 
-async def _run(controller: MasterOrchestrationController) -> int:
+async def _run(controller: MasterOrchestrationController, options: RunOptions) -> int:
     loop = asyncio.get_running_loop()
     presses = 0
 
@@ -48,7 +54,10 @@ async def _run(controller: MasterOrchestrationController) -> int:
     loop.add_signal_handler(signal.SIGINT, interrupted)
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, told_to_end, number)
-    outcome = await controller.execute_orchestration({})
+    try:
+        outcome = await controller.execute_orchestration(options)
+    finally:
+        await controller.shutdown()
     return int(outcome["exit_code"])
 
 

@@ -6,7 +6,7 @@ pytest session may end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from test_framework.core.second_look import MOST_SECONDS, second_look
@@ -23,22 +23,48 @@ from test_framework.orchestration.test_orchestrator_agent import ERRORS_REASON, 
 class LayerExecutionAgent(OrchestrationAgentInterface):
     """Runs the layers of one programme."""
 
+    verb = "execution"
+
     def __init__(
-        self, executor: Executor, journal: Journal, on_tick: Callable[[], None], environment: str
+        self,
+        executor: Executor | None = None,
+        journal: Journal | None = None,
+        on_tick: Callable[[], None] | None = None,
+        environment: str = "test",
+        *,
+        project_root: str | None = None,
     ) -> None:
-        self.executor = executor
-        self.journal = journal
-        self._on_tick = on_tick
+        """Executor and journal of a run; without them the agent makes runs of its own in the project."""
+        self._executor = executor
+        self._journal = journal
+        self._on_tick = on_tick or _nothing
         self._environment = environment
+        self._project_root = project_root
         self._dispatcher: Dispatcher | None = None
         self.cut_badly: frozenset[str] = frozenset()
         """chains whose tests depend on the order inside them"""
 
-    async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
-        """{} -> how many tests were executed and are owed so far."""
-        del request
-        state = self.journal.state
-        return {"executed": state.executed, "owed": len(state.owed), "failed": state.bad}
+    @property
+    def executor(self) -> Executor:
+        if self._executor is None:
+            raise RuntimeError("this agent belongs to no run")
+        return self._executor
+
+    @property
+    def journal(self) -> Journal:
+        if self._journal is None:
+            raise RuntimeError("this agent belongs to no run")
+        return self._journal
+
+    async def execution(self, layers: Sequence[str]) -> dict[str, Any]:
+        """Run these layers of the project; the answer is that of a controller's `execute_orchestration`."""
+        if self.controller is not None:
+            answer: dict[str, Any] = await self.controller.execute_orchestration(layers=layers)
+            return answer
+        from test_framework.orchestration.master_orchestration_controller import create_legacy_controller
+
+        async with create_legacy_controller(project_root=self._project_root) as controller:
+            return await controller.execute_orchestration(layers=layers)
 
     async def run(self, programme: Programme, collection: Collection) -> None:
         """Run everything that was planned; returns when nothing runs and nothing is left."""
@@ -108,3 +134,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
                             )
                         )
         self.journal.flush()
+
+
+def _nothing() -> None:
+    """Nobody wants to hear of time that passes."""

@@ -1,357 +1,399 @@
-"""The controller: joins agents, engine, records and sinks for one run, and gives the verdict.
+"""The controller: what a host application and the command drive. One execution at a time, many one after another.
 
-Rules: the only place that names concrete classes of the floor below; whatever happens, processes are reaped, the
-journal is closed with `run.finished`, and the verdict is computed once.
+Rules: executes in whatever event loop awaits it, in any thread, and touches no signal handler; status and cancelling
+may be called from any thread. An awaiting task that is cancelled stops the run, waits until its processes are reaped,
+and stays cancelled. `_execute_<mode>` of a subclass or of an agent carries out the mode of that name.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import time
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
 from enum import Enum
-from pathlib import Path
-from typing import Any
+from os import PathLike
+from typing import Any, Self
 
-from test_framework import __version__
-from test_framework.core.planning import Known
-from test_framework.core.run_state import RunState
-from test_framework.core.selection import Wish
-from test_framework.core.settings import Settings
-from test_framework.core.verdict import Rules, judge
-from test_framework.engine.executor import Collection
-from test_framework.engine.journal import Journal
-from test_framework.engine.output import OutputLog
-from test_framework.engine.processes import Keeper, Zygote
-from test_framework.engine.pytest_lanes import PytestLanes
-from test_framework.engine.redaction import Redactor
-from test_framework.engine.requests import LaneRequest
-from test_framework.model import facts as f
 from test_framework.model.errors import UserError
-from test_framework.model.facts import Stamped
-from test_framework.model.outcome import BAD, UNPROVEN, ExitCode, Verdict
+from test_framework.model.outcome import ExitCode, StopReason
+from test_framework.orchestration.agent import OrchestrationAgentInterface
+from test_framework.orchestration.background_e2e_agent import BackgroundE2EAgent
+from test_framework.orchestration.controller_config import MasterOrchestrationConfig, OrchestrationMode
+from test_framework.orchestration.crew import CleanupHandler, Crew
+from test_framework.orchestration.custom_mode import ModeHandler, handler_of, mode_answer
+from test_framework.orchestration.extensions import Extensions, load_extensions
 from test_framework.orchestration.layer_execution_agent import LayerExecutionAgent
+from test_framework.orchestration.options import RunOptions, mode_name
+from test_framework.orchestration.preparation import Place, find_place, prepare, start
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
-from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
-from test_framework.records.last_run import LastRun
-from test_framework.records.runs import RunDirectory, prune
+from test_framework.orchestration.resource_management_agent import ResourceManagementAgent
+from test_framework.orchestration.run import Run
+from test_framework.orchestration.status import run_status
+from test_framework.orchestration.test_orchestrator_agent import TestOrchestratorAgent
+from test_framework.sinks.websocket import sender
 
-SYNCHRONISE_SECONDS = 0.1
-
-
-class OrchestrationMode(Enum):
-    """The execution modes; a configured mode is a plain string."""
-
-    FAST_FEEDBACK = "fast_feedback"
-    NIGHTLY = "nightly"
-    LEGACY = "legacy"
-
-
-@dataclass(slots=True, kw_only=True)
-class MasterOrchestrationConfig:
-    """One run: what, where, with which interpreter, and who is told."""
-
-    project_root: Path
-    mode: str
-    wish: Wish
-    settings: Settings
-    interpreter: str
-    started: tuple[str, Keeper, Zygote]
-    """run id, keeper and zygote, started before this module was imported"""
-    pytest_args: tuple[str, ...] = ()
-    arguments: tuple[str, ...] = ()
-    isolation: str = "auto"
-    tune_gc: bool = True
-    progress_mode: str = "simple"
-    verbose: bool = False
-    show_output: bool = False
-    junit_path: str | None = None
-    report_directory: str | None = None
-    dry_run: bool = False
-    notes: list[str] = field(default_factory=list)
-
-
-class MasterOrchestrationController:
-    """Runs one configuration."""
-
-    def __init__(self, config: MasterOrchestrationConfig) -> None:
-        self.config = config
-        self.run_id, self._keeper, self._zygote = config.started
-        self._directory: RunDirectory | None = None
-        self._execution: LayerExecutionAgent | None = None
-        self._seconds: dict[str, float] = {}
-        self._cancelled: tuple[str, str] | None = None
-        self._cancel_collecting: asyncio.Event | None = None
-
-    # -- the run ----------------------------------------------------------------------------------------------
-
-    async def execute_orchestration(self, execution_args: dict[str, Any]) -> dict[str, Any]:
-        """Run; returns {"exit_code", "reasons", "run", "ledger"}. Raises `UserError` for what the user can mend."""
-        del execution_args
-        self._cancel_collecting = asyncio.Event()
-        journal, progress = self._open_records()
-        output = self._output()
-        config = self.config
-        request = LaneRequest(
-            self.run_id,
-            config.interpreter,
-            config.pytest_args,
-            isolation=config.isolation,
-            tune_gc=config.tune_gc,
-        )
-        executor = PytestLanes(self._keeper, self._zygote, request, output)
-        synchroniser = asyncio.create_task(_synchronise(journal))
-        problem: UserError | None = None
-        rules = Rules(legacy=config.wish.legacy and not config.wish.explicit_paths)
-        try:
-            journal.record(self._run_started())
-            journal.flush()
-            for note in self._notes():
-                journal.record(f.AlertRaised(kind="degraded", message=note))
-            known = self._known()
-            collection = await self._collect(executor, journal)
-            if collection is not None:
-                orchestrator = TestOrchestratorAgent(config.settings, config.wish)
-                programme = orchestrator.programme(collection, known, time.monotonic() - journal.began)
-                rules = self._rules(programme)
-                if config.dry_run or collection.collect_only:
-                    return self._show_plan(programme)
-                for fact in programme.facts:
-                    journal.record(fact)
-                journal.flush()
-                self._execution = LayerExecutionAgent(
-                    executor, journal, lambda: progress.tick(journal.state), config.settings.environment
-                )
-                if self._cancelled is not None:
-                    journal.record(_cancel_fact(*self._cancelled))
-                await self._execution.run(programme, collection)
-        except UserError as error:
-            problem = error
-        finally:
-            await executor.close()
-            synchroniser.cancel()
-            _finish_output(output, journal)
-        if problem is not None and config.dry_run:
-            raise problem
-        verdict = self._finish(journal, progress, rules, problem)
-        if problem is not None:
-            raise problem
-        return {
-            "run": self.run_id,
-            "exit_code": int(verdict.exit_code),
-            "reasons": list(verdict.reasons),
-            "ledger": {
-                "collected": verdict.ledger.collected,
-                "executed": verdict.ledger.executed,
-                "proven": verdict.ledger.proven,
-                "owed": verdict.ledger.owed,
-            },
-        }
-
-    def cancel_execution(self, reason: str = "interrupt", message: str = "") -> None:
-        """Stop the run; `reason` is the lower-case name of a StopReason. May be called at any time."""
-        text = message or _CANCEL_WORDS.get(reason, reason)
-        self._cancelled = (reason, text)
-        if self._execution is not None and self._execution.cancel(reason, text):
-            return
-        if self._cancel_collecting is not None:
-            self._cancel_collecting.set()
-
-    async def _collect(self, executor: PytestLanes, journal: Journal) -> Collection | None:
-        """What the project's pytest found; None when the run was cancelled before that."""
-        collecting = asyncio.ensure_future(executor.collect())
-        cancelled = asyncio.ensure_future(self._cancel_collecting.wait()) if self._cancel_collecting else None
-        waiting = {collecting} if cancelled is None else {collecting, cancelled}
-        try:
-            limit = self.config.wish.run_timeout
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=limit)
-            if collecting in done:
-                return collecting.result()
-            reason, text = self._cancelled or ("budget", "budget: the run's time was up while collecting")
-            journal.record(_cancel_fact(reason, text))
-            return None
-        finally:
-            for task in (collecting, cancelled):
-                if task is not None and not task.done():
-                    task.cancel()
-
-    # -- parts ------------------------------------------------------------------------------------------------
-
-    def _open_records(self) -> tuple[Journal, ProgressStreamingAgent]:
-        config = self.config
-        try:
-            if not config.dry_run:
-                self._directory = RunDirectory.create(config.project_root, self.run_id)
-        except OSError as problem:
-            config.notes.append(f"this run is not recorded: {problem}")
-        directory = self._directory
-        progress: ProgressStreamingAgent
-        redactor = Redactor(os.environ)
-
-        def publish(stamped: Stamped, state: RunState) -> None:
-            fact = stamped.fact
-            if type(fact) is f.TestFinished:
-                self._seconds[fact.test] = fact.seconds
-            progress.handle(stamped, state)
-
-        journal = Journal(
-            self.run_id,
-            directory.facts_fd if directory is not None else None,
-            publish,
-            redactor,
-        )
-        progress = ProgressStreamingAgent(
-            "silent" if config.dry_run else config.progress_mode,
-            verbose=config.verbose,
-            run_directory=directory.path if directory is not None else None,
-            junit_path=config.junit_path,
-            report_directory=config.report_directory,
-            live=not config.show_output and config.isolation != "inline",
-            on_failure=lambda sink, message: self._sink_failed(journal, sink, message),
-        )
-        return journal, progress
-
-    @staticmethod
-    def _sink_failed(journal: Journal, sink: str, message: str) -> None:
-        """Record it; after `run.finished` nothing may be recorded, and stderr has to do."""
-        if journal.state.finished is None:
-            journal.record(f.SinkFailed(sink=sink, message=message))
-        else:
-            sys.stderr.write(f"apex: warning: {sink}: {message}\n")
-
-    def _output(self) -> OutputLog:
-        config = self.config
-        show = None
-        if config.show_output:
-            stream = sys.stderr if config.progress_mode == "json" else sys.stdout
-
-            def show(data: bytes) -> None:
-                stream.buffer.write(data)
-                stream.flush()
-
-        path = self._directory.path / "output.log" if self._directory is not None else None
-        return OutputLog(path, Redactor(os.environ), show)
-
-    def _notes(self) -> list[str]:
-        notes = list(self.config.notes)
-        if self._directory is not None:
-            notes += self._directory.notes
-        return notes
-
-    def _run_started(self) -> f.RunStarted:
-        config = self.config
-        layers = config.wish.layers
-        return f.RunStarted(
-            apex_version=__version__,
-            project_root=str(config.project_root),
-            mode=config.mode,
-            environment=config.settings.environment,
-            interpreter=config.interpreter,
-            lanes=config.wish.lanes,
-            layers=layers,
-            budget_seconds=config.wish.run_timeout,
-            arguments=config.arguments,
-        )
-
-    def _known(self) -> Known:
-        if self._directory is None:
-            return Known()
-        record = LastRun.load(self._directory.path.parent.parent)
-        return Known(record.seconds, record.failed, frozenset(record.whole))
-
-    def _rules(self, programme: Programme) -> Rules:
-        legacy = self.config.wish.legacy and not self.config.wish.explicit_paths
-        return Rules(programme.planned.strict_layers, programme.planned.must_run, legacy)
-
-    def _show_plan(self, programme: Programme) -> dict[str, Any]:
-        from test_framework.orchestration.plan_text import plan_as_json, plan_as_text
-
-        if self.config.progress_mode == "json":
-            sys.stdout.write(plan_as_json(programme.planned) + "\n")
-        else:
-            sys.stdout.write("\n".join(plan_as_text(programme.planned, self.config.verbose)) + "\n")
-        blocked = ExitCode.INTERRUPTED if programme.blocked else ExitCode.OK
-        return {"run": self.run_id, "exit_code": int(blocked), "reasons": [], "ledger": {}}
-
-    # -- the end ----------------------------------------------------------------------------------------------
-
-    def _finish(
-        self, journal: Journal, progress: ProgressStreamingAgent, rules: Rules, problem: UserError | None
-    ) -> Verdict:
-        state = journal.state
-        if problem is None:
-            verdict = judge(state, rules)
-        else:
-            verdict = Verdict(ExitCode(problem.exit_code), (problem.what,), state.ledger())
-        ledger = verdict.ledger
-        journal.record(
-            f.RunFinished(
-                exit_code=int(verdict.exit_code),
-                reasons=verdict.reasons,
-                seconds=round(journal.clock() - journal.began, 3),
-                collected=ledger.collected,
-                executed=ledger.executed,
-                proven=ledger.proven,
-                owed=ledger.owed,
-                outcomes={outcome.value: count for outcome, count in state.outcomes.items() if count},
-            )
-        )
-        journal.flush()
-        self._remember(journal)
-        journal.synchronise()
-        progress.close(state, verdict)
-        if self._directory is not None:
-            self._directory.close()
-        return verdict
-
-    def _remember(self, journal: Journal) -> None:
-        """Keep durations and failures for the next run's order; what cannot be kept is said, not fatal."""
-        if self._directory is None:
-            return
-        base = self._directory.path.parent.parent
-        outcomes = {
-            test: outcome.value for test, outcome in journal.state.final.items() if outcome not in UNPROVEN
-        }
-        if not outcomes:
-            return
-        record = LastRun.load(base)
-        record.merge(
-            {test: self._seconds[test] for test in outcomes},
-            outcomes,
-            frozenset(outcome.value for outcome in BAD),
-        )
-        if self._execution is not None:
-            record.whole |= self._execution.cut_badly
-        try:
-            record.save(base)
-            prune(base / "runs")
-        except OSError as problem:
-            journal.record(f.SinkFailed(sink="last run", message=f"cannot be kept: {problem.strerror}"))
-
-
+__all__ = [
+    "MasterOrchestrationConfig",
+    "MasterOrchestrationController",
+    "OrchestrationMode",
+    "create_background_only_controller",
+    "create_fast_feedback_controller",
+    "create_full_layered_controller",
+    "create_hybrid_controller",
+    "create_legacy_controller",
+]
+_STOP_REASONS = frozenset(reason.name.lower() for reason in StopReason)
 _CANCEL_WORDS = {
     "interrupt": "interrupted by the user",
     "second_interrupt": "interrupted twice by the user",
     "signal": "the run was told to end by a signal",
 }
+_inside: ContextVar[tuple[object, RunOptions]] = ContextVar("apex_mode_of")
+"""the controller one of whose modes the present task carries out, and the options of that"""
 
 
-def _cancel_fact(reason: str, text: str) -> f.CancelRequested:
-    return f.CancelRequested(reason=reason, scope="run", message=text)
+class MasterOrchestrationController:
+    """Executes tests of one project; see `execute_orchestration`."""
+
+    def __init__(self, config: MasterOrchestrationConfig | None = None) -> None:
+        """Raises `UserError` for options that no execution could have; starts nothing and reads no file."""
+        self.config = config or MasterOrchestrationConfig()
+        self._options = self.config.run_options()
+        self._mode = mode_name(self.config.mode)
+        self._started = self.config.started
+        self._extensions: Extensions | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._working: asyncio.Task[dict[str, Any]] | None = None
+        self._modes: list[str] = []
+        """being carried out by `_execute_<mode>`, innermost last"""
+        self._busy = False
+        self._run: Run | None = None
+        self._cancelled: tuple[str, str] | None = None
+        self._answers: list[dict[str, Any]] = []
+        self._last: dict[str, Any] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._guard = threading.Lock()
+        self._websocket: tuple[Any, str | None] = (None, None)
+        self.set_websocket_manager(self.config.websocket_manager, self.config.thread_id)
+        root = self._options.project_root
+        self._crew = Crew(
+            self,
+            test_orchestrator=TestOrchestratorAgent(project_root=root),
+            layer_execution=LayerExecutionAgent(project_root=root),
+            background_e2e=BackgroundE2EAgent(project_root=root),
+            progress_streaming=ProgressStreamingAgent(),
+            resource_management=ResourceManagementAgent(),
+        )
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    async def initialize(self) -> bool:
+        """Load what the project and installed packages add, and make every agent ready. May be called twice."""
+        self._refuse_when_shut_down()
+        if self._extensions is None:
+            self._load(await asyncio.to_thread(find_place, self._options))
+        await self._crew.make_ready()
+        return True
+
+    async def __aenter__(self) -> Self:
+        await self.initialize()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.shutdown()
+
+    async def shutdown(self) -> None:
+        """Stop what runs, shut the agents down, then run the cleanup handlers, the latest first. Twice does no harm."""
+        with self._guard:
+            if self._closing is None:
+                self._closing = asyncio.get_running_loop().create_task(
+                    self._shut_down(), name="apex-shutdown"
+                )
+        if not self._closing.done():
+            await asyncio.shield(self._closing)
+
+    async def _shut_down(self) -> None:
+        working = self._working
+        if working is not None and not working.done():
+            self.cancel_execution("the controller is shut down")
+            await asyncio.wait({working})
+        if self._started is not None:
+            started, self._started = self._started, None
+            await asyncio.to_thread(started.abandon)
+        await self._crew.dismiss()
+
+    def add_cleanup_handler(self, handler: CleanupHandler) -> None:
+        """Call it, and await what it returns, once, at `shutdown`."""
+        self._crew.handlers.append(handler)
+
+    def set_websocket_manager(self, manager: Any, thread_id: str | None = None) -> None:
+        """Who hears of the present and of later runs; None: nobody. Raises `UserError` for one that cannot."""
+        if manager is not None:
+            sender(manager, thread_id)
+        self._websocket = (manager, thread_id)
+
+        def redirect() -> None:
+            if self._run is not None:
+                self._run.progress.stream_to(manager, thread_id)
+
+        self._in_loop(redirect)
+
+    def register_agent(self, name: str, agent: OrchestrationAgentInterface) -> None:
+        """From now on the agent lives with this controller, and its `_execute_<mode>` methods are modes."""
+        self._crew.add(name, agent)
+
+    async def execute_agent(self, name: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
+        """One agent's work. Raises `UserError` for a name that nobody bears."""
+        await self.initialize()
+        answer: dict[str, Any] | None = await self._crew.named(name).execute(request or {})
+        return answer if answer is not None else {}
+
+    # -- executing --------------------------------------------------------------------------------------------
+
+    async def execute_orchestration(
+        self, execution_args: Any = None, categories: Any = None, layers: Any = None
+    ) -> dict[str, Any]:
+        """Execute tests; `execution_args`: a mapping or namespace with the command's names of flags.
+
+        What it chooses (categories, layers, execution_mode) takes the place of the controller's own mode. Returns plain
+        values: run, success, exit_code, reasons, ledger, outcomes, layers (with status), failures (test, outcome,
+        message), directory and more. Raises `UserError` for what the user can mend; nothing was run then. A mode of
+        somebody's own may call it: what it does not say is as that mode's own execution was told.
+        """
+        self._refuse_when_shut_down()
+        outer, options = _inside.get((None, self._options))
+        options = options.without_choice() if outer is self else self._options
+        options = options.told(execution_args).told({"categories": categories, "layers": layers})
+        if not options.chooses:
+            options = options.told({"execution_mode": self._mode})
+        if outer is self:
+            return await self._carry_out(options)
+        with self._guard:
+            if self._working is not None and not self._working.done():
+                raise _executing_already()
+            self._loop = asyncio.get_running_loop()
+            self._cancelled, self._answers = None, []
+            self._working = self._loop.create_task(self._carry_out(options), name="apex-execution")
+        return await self._awaited(self._working)
+
+    async def _awaited(self, working: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
+        """The task's answer; when whoever awaits it is cancelled, it is stopped first, harder each time."""
+        cancelled: asyncio.CancelledError | None = None
+        while not working.done():
+            try:
+                await asyncio.wait({working})
+            except asyncio.CancelledError as request:
+                reason = "second_interrupt" if cancelled else "interrupt"
+                self._cancel(reason, "the awaiting task was cancelled")
+                cancelled = request
+        if cancelled is not None:
+            if not working.cancelled():
+                working.exception()  # seen: who cancels does not ask for it
+            raise cancelled
+        return working.result()
+
+    async def _carry_out(self, options: RunOptions) -> dict[str, Any]:
+        mode = options.execution_mode
+        place: Place | None = None
+        if self._extensions is None and self._started is None:
+            place = await asyncio.to_thread(find_place, options)
+            self._load(place)
+        handler: ModeHandler | None = None
+        if mode is not None and mode not in self._modes:
+            extensions = self._extensions or Extensions()
+            handler = handler_of(mode, (self, *self._crew.agents.values()), extensions.controllers)
+        if handler is not None and mode is not None:
+            self._last = await self._carry_out_mode(handler, mode, options)
+            return self._last
+        if self._busy:
+            raise _executing_already()
+        self._busy = True
+        try:
+            self._last = await self._carry_out_run(options, place)
+        finally:
+            self._busy, self._run = False, None
+        self._answers.append(self._last)
+        return self._last
+
+    async def _carry_out_run(self, options: RunOptions, place: Place | None) -> dict[str, Any]:
+        started, self._started = self._started, None
+        if started is None:
+            background = BackgroundE2EAgent(project_root=options.project_root)
+            await asyncio.to_thread(background.refuse, options.execution_mode)
+            started = start(await asyncio.to_thread(prepare, options, place))
+        preparation = started.preparation
+        try:
+            if self._extensions is None:
+                self._load(Place(project_root=preparation.project_root, settings=preparation.settings))
+            await self._crew.make_ready()
+            extensions = self._extensions or Extensions()
+            self._run = Run(
+                started,
+                progress_mode=preparation.options.progress_mode or self.config.progress_mode,
+                sinks=[make() for make in (*self.config.sinks, *extensions.sinks)],
+                websocket=self._websocket,
+                notes=extensions.notes,
+            )
+        except BaseException:
+            await asyncio.to_thread(started.abandon)
+            raise
+        if self._cancelled is not None:
+            self._run.cancel(*self._cancelled)
+        return await self._run.execute()
+
+    async def _carry_out_mode(self, handler: ModeHandler, mode: str, options: RunOptions) -> dict[str, Any]:
+        """A mode of a subclass or an agent; what its answer leaves open follows from the runs that it made."""
+        await self._crew.make_ready()
+        before = len(self._answers)
+        token = _inside.set((self, options))
+        self._modes.append(mode)
+        try:
+            told = await handler(options.as_arguments()) or {}
+        except asyncio.CancelledError:
+            if self._cancelled is None:
+                raise
+            told = {"success": False, "exit_code": int(ExitCode.INTERRUPTED), "reasons": [self._cancelled[1]]}
+        finally:
+            self._modes.pop()
+            _inside.reset(token)
+        return mode_answer(mode, told, self._answers[before:])
+
+    def cancel_execution(self, reason: str = "interrupt", message: str = "") -> bool:
+        """Stop the present execution; False when there is none. From any thread, at any time.
+
+        `reason` is the lower-case name of a StopReason, or what a person would say.
+        """
+        if self._working is None or self._working.done():
+            return False
+        if reason not in _STOP_REASONS:
+            reason, message = "interrupt", message or reason
+        text = message or _CANCEL_WORDS.get(reason, reason)
+        self._in_loop(lambda: self._cancel(reason, text))
+        return True
+
+    def _cancel(self, reason: str, message: str) -> None:
+        self._cancelled = (reason, message)
+        if self._run is not None:
+            self._run.cancel(reason, message)
+        elif self._modes and not self._busy and self._working is not None:
+            self._working.cancel()  # a mode of somebody's own that waits for something else than a run
+
+    def _in_loop(self, action: Callable[[], Any]) -> None:
+        """Do it in the thread that executes: at once when that is ours."""
+        if self._loop is None or self._loop.is_closed():
+            return
+        try:
+            ours = asyncio.get_running_loop() is self._loop
+        except RuntimeError:  # a thread without a loop
+            ours = False
+        if ours:
+            action()
+        else:
+            self._loop.call_soon_threadsafe(action)
+
+    # -- parts ------------------------------------------------------------------------------------------------
+
+    def _load(self, place: Place) -> None:
+        """Plug-ins of the project and entry points of installed packages, once; what was registered by hand stays."""
+        extensions = load_extensions(place.settings.plugins, place.project_root)
+        for name, agent in extensions.agents.items():
+            if name not in self._crew.agents:
+                self._crew.add(name, agent)
+        self._extensions = extensions
+
+    def _refuse_when_shut_down(self) -> None:
+        if self._closing is not None:
+            raise UserError("this controller was shut down", "make a new one")
+
+    def get_orchestration_status(self) -> dict[str, Any]:
+        """What is true now, as plain values: state, run (with its layers), last, agents (their health), problems."""
+        run, working, last = self._run, self._working, self._last
+        state = "running" if working is not None and not working.done() else "idle"
+        health = self._crew.health()
+        if run is not None:
+            health["progress_streaming"] = run.progress.get_health_status()
+        return {
+            "state": "shut down" if self._closing is not None else state,
+            "mode": self._mode or OrchestrationMode.LEGACY.value,
+            "executing": next(reversed(self._modes), None),
+            "run": run_status(run.state, run.path) if run is not None else None,
+            "last": last
+            and {key: last.get(key) for key in ("run", "success", "exit_code", "reasons", "ledger")},
+            "agents": health,
+            "problems": list(self._crew.problems),
+        }
 
 
-def _finish_output(output: OutputLog, journal: Journal) -> None:
-    try:
-        output.finish()
-    except OSError as problem:
-        journal.record(f.SinkFailed(sink="output", message=f"cannot be written: {problem.strerror}"))
+def _executing_already() -> UserError:
+    return UserError(
+        "this controller is executing already", "await it, cancel it, or use one more controller"
+    )
 
 
-async def _synchronise(journal: Journal) -> None:
-    """Make accepted results survive a power loss, at most a tenth of a second late."""
-    while True:
-        await asyncio.sleep(SYNCHRONISE_SECONDS)
-        if journal.dirty:
-            await asyncio.to_thread(journal.synchronise)
+def _controller(
+    mode: Enum | str | None,
+    websocket_manager: Any = None,
+    thread_id: str | None = None,
+    project_root: str | PathLike[str] | None = None,
+    **more: Any,
+) -> MasterOrchestrationController:
+    """A controller of one mode; `more` are members of `MasterOrchestrationConfig`."""
+    config = MasterOrchestrationConfig(
+        mode=mode,
+        websocket_manager=websocket_manager,
+        thread_id=thread_id,
+        project_root=project_root,
+        **more,
+    )
+    return MasterOrchestrationController(config)
+
+
+def create_fast_feedback_controller(
+    websocket_manager: Any = None,
+    thread_id: str | None = None,
+    project_root: str | PathLike[str] | None = None,
+    **more: Any,
+) -> MasterOrchestrationController:
+    """Runs the layer fast_feedback."""
+    return _controller(OrchestrationMode.FAST_FEEDBACK, websocket_manager, thread_id, project_root, **more)
+
+
+def create_full_layered_controller(
+    websocket_manager: Any = None,
+    thread_id: str | None = None,
+    project_root: str | PathLike[str] | None = None,
+    **more: Any,
+) -> MasterOrchestrationController:
+    """Runs every foreground layer, as nightly does."""
+    return _controller(OrchestrationMode.NIGHTLY, websocket_manager, thread_id, project_root, **more)
+
+
+def create_background_only_controller(
+    websocket_manager: Any = None,
+    thread_id: str | None = None,
+    project_root: str | PathLike[str] | None = None,
+    **more: Any,
+) -> MasterOrchestrationController:
+    """Starts the background layer; not built yet, so executing is refused by name."""
+    return _controller(OrchestrationMode.BACKGROUND, websocket_manager, thread_id, project_root, **more)
+
+
+def create_hybrid_controller(
+    websocket_manager: Any = None,
+    thread_id: str | None = None,
+    project_root: str | PathLike[str] | None = None,
+    **more: Any,
+) -> MasterOrchestrationController:
+    """Runs the foreground layers while the background layer runs; not built yet, so executing is refused by name."""
+    return _controller(OrchestrationMode.HYBRID, websocket_manager, thread_id, project_root, **more)
+
+
+def create_legacy_controller(
+    websocket_manager: Any = None,
+    thread_id: str | None = None,
+    project_root: str | PathLike[str] | None = None,
+    **more: Any,
+) -> MasterOrchestrationController:
+    """Runs categories as the old runner did."""
+    return _controller(OrchestrationMode.LEGACY, websocket_manager, thread_id, project_root, **more)

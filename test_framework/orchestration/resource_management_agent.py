@@ -5,36 +5,57 @@ Rules: limits of the control group count, not only the machine's; nothing is sta
 
 from __future__ import annotations
 
-import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from test_framework.engine.project import usable_cpus
 from test_framework.orchestration.agent import OrchestrationAgentInterface
+
+LEAST_MEMORY_BYTES = 64 << 20
+"""with less than this no interpreter starts"""
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a run may use."""
+
+    cpus: int
+    memory_available_bytes: int
+    services: tuple[str, ...] = ()
+    """names of running services: none until services are built"""
 
 
 class ResourceManagementAgent(OrchestrationAgentInterface):
     """Answers what a run may use."""
 
-    async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
-        """{} -> {"cpus": usable CPUs, "memory_available_bytes": free memory, "services": names of running services}."""
-        del request
-        return self.resources()
+    verb = "resources"
 
-    def resources(self) -> dict[str, Any]:
-        return {
-            "cpus": len(os.sched_getaffinity(0)),
-            "memory_available_bytes": available_memory(),
-            "services": [],
-        }
+    def resources(self) -> Resources:
+        return Resources(usable_cpus(), available_memory())
 
     def get_health_status(self) -> dict[str, Any]:
         found = self.resources()
-        return {"agent": type(self).__name__, "healthy": found["memory_available_bytes"] > 64 << 20, **found}
+        return {
+            **super().get_health_status(),
+            "healthy": found.memory_available_bytes > LEAST_MEMORY_BYTES,
+            "cpus": found.cpus,
+            "memory_available_bytes": found.memory_available_bytes,
+        }
 
 
-def available_memory() -> int:
-    """Bytes that can be had without swapping (MemAvailable of /proc/meminfo)."""
+def available_memory(cgroup: Path = CGROUP) -> int:
+    """Bytes that can be had without swapping: of the machine (MemAvailable), and of the control group."""
+    found = 0
     with open("/proc/meminfo", "rb") as file:
         for line in file:
             if line.startswith(b"MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return 0
+                found = int(line.split()[1]) * 1024
+    try:
+        limit, used = (
+            (cgroup / name).read_text("ascii").strip() for name in ("memory.max", "memory.current")
+        )
+    except OSError:
+        return found  # the root group, or cgroup v1: the machine's memory counts
+    return found if limit == "max" else min(found, max(0, int(limit) - int(used)))

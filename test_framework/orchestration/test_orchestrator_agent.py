@@ -6,16 +6,18 @@ what is not chosen is owed by name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from test_framework.core.classification import Classifier
 from test_framework.core.planning import Known, Planned, make_plan
-from test_framework.core.selection import Wish, choose, running_categories
+from test_framework.core.selection import Chosen, Wish, choose, running_categories
 from test_framework.core.settings import Settings
 from test_framework.engine.executor import Collection
 from test_framework.model import facts as f
 from test_framework.orchestration.agent import OrchestrationAgentInterface
+from test_framework.orchestration.options import RunOptions
+from test_framework.orchestration.preparation import find_place
 
 ERRORS_REASON = "not run: errors while collecting"
 
@@ -34,15 +36,28 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
 
     __test__ = False
 
-    def __init__(self, settings: Settings, wish: Wish) -> None:
-        self.settings = settings
-        self.wish = wish
+    verb = "choice"
 
-    async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
-        """{} -> the chosen layers or categories by name."""
-        del request
-        chosen = choose(self.wish, self.settings)
-        return {"layers": list(chosen.layers), "categories": list(chosen.categories)}
+    def __init__(
+        self, settings: Settings | None = None, wish: Wish | None = None, *, project_root: str | None = None
+    ) -> None:
+        """Settings and wish of a run; or a project, whose settings are read when they are needed."""
+        self._settings = settings
+        self.wish = wish or Wish()
+        self._project_root = project_root
+
+    @property
+    def settings(self) -> Settings:
+        if self._settings is None:
+            self._settings = find_place(RunOptions(project_root=self._project_root)).settings
+        return self._settings
+
+    def choice(
+        self, mode: str | None = None, layers: Sequence[str] = (), categories: Sequence[str] = ()
+    ) -> Chosen:
+        """The layers or categories that would run, in order; without arguments those of the agent's own wish."""
+        asked = Wish(mode=mode, layers=tuple(layers), categories=tuple(categories))
+        return choose(asked if mode or layers or categories else self.wish, self.settings)
 
     def programme(self, collection: Collection, known: Known, collection_seconds: float) -> Programme:
         """Plan the run of a collection. Raises `UserError` for names that nobody knows."""

@@ -28,6 +28,15 @@ class FanOut:
         self._waiting: deque[tuple[Stamped, RunState]] = deque()
         self._delivering = False
 
+    def add(self, sink: Sink) -> None:
+        """One more sink, which gets the facts from now on."""
+        self._sinks.insert(0, sink)
+
+    def remove(self, sink: Sink) -> None:
+        """This sink gets nothing more; it is not closed."""
+        if sink in self._sinks:
+            self._sinks.remove(sink)
+
     def handle(self, stamped: Stamped, state: RunState) -> None:
         if self._delivering:
             self._waiting.append((stamped, state))

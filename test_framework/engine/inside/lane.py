@@ -204,6 +204,7 @@ class Lane:
     ) -> None:
         fold = self.fold = Fold(index)
         try:
+            self._on_interrupt()  # the signal may have come while the test was told of and had no fold yet
             protocol(item=item, nextitem=following)
         except TestInterrupted:
             pass  # it reached us between pytest's phases: the fold says what is known
@@ -282,7 +283,7 @@ class Lane:
             self.pause = _Pause.from_parent(self.session, name="pause")
         return self.pause
 
-    def _on_interrupt(self, _signal: int, _frame: object) -> None:
+    def _on_interrupt(self, _signal: int = 0, _frame: object = None) -> None:
         """Raise in the test that the controller means; a signal that comes late finds another test and does nothing."""
         __tracebackhide__ = True
         fold = self.fold

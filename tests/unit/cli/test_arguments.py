@@ -11,8 +11,9 @@ from test_framework.cli.arguments import (
     build_parser,
     parse,
 )
-from test_framework.cli.run import make_wish
 from test_framework.model.errors import UserError
+from test_framework.orchestration.options import RunOptions
+from test_framework.orchestration.preparation import make_wish
 
 
 def refusal(*argv: str) -> UserError:
@@ -106,8 +107,8 @@ def test_help_names_the_system_and_every_flag_that_works() -> None:
 
 def test_options_become_a_wish() -> None:
     options, _ = parse(["--category", "unit", "-x", "-n", "3", "--test-timeout", "9", "--lf"])
-    wish = make_wish(options, explicit=False)
+    wish = make_wish(RunOptions().told(options), explicit=False)
     assert (wish.categories, wish.max_failures, wish.lanes, wish.test_timeout) == (("unit",), 1, 3, 9.0)
     assert wish.last_failed
     assert wish.legacy
-    assert make_wish(parse(["--pdb"])[0], explicit=False).lanes == 1
+    assert make_wish(RunOptions().told(parse(["--pdb"])[0]), explicit=False).lanes == 1

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-HEAVY = ("asyncio", "yaml", "pydantic", "rich", "psutil", "test_framework.orchestration")
+HEAVY = (
+    "asyncio",
+    "yaml",
+    "pydantic",
+    "rich",
+    "psutil",
+    "test_framework.orchestration.master_orchestration_controller",
+)
 ASK = (
     "import json, sys; from test_framework.cli.main import main; code = main(sys.argv[1:]); "
     "sys.stderr.write('\\n' + json.dumps([code, sorted(sys.modules)]))"

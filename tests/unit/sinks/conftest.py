@@ -20,6 +20,7 @@ from test_framework.sinks.jsonl import JsonLines
 from test_framework.sinks.junit import JunitFile
 from test_framework.sinks.outlet import Outlet
 from test_framework.sinks.result import ResultFile
+from test_framework.sinks.websocket import WebSocketStream
 
 
 class Story:
@@ -259,7 +260,12 @@ def _every_fact(text: str) -> Iterator[f.Fact]:
     yield f.PluginReported(text=text)
 
 
-@pytest.fixture(params=["console", "live console", "json lines", "junit", "result"])
+class Everybody:
+    async def broadcast(self, message: dict[str, Any]) -> None:
+        """Nobody listens."""
+
+
+@pytest.fixture(params=["console", "live console", "json lines", "junit", "result", "websocket"])
 def sink(request: pytest.FixtureRequest, outlet: Bytes, tmp_path: Path) -> Any:
     """Each kind of sink there is, one after another."""
     match request.param:
@@ -271,6 +277,8 @@ def sink(request: pytest.FixtureRequest, outlet: Bytes, tmp_path: Path) -> Any:
             return JsonLines(outlet)
         case "junit":
             return JunitFile(tmp_path / "reports" / "junit.xml")
+        case "websocket":
+            return WebSocketStream(Everybody(), None, on_failure=lambda *failure: None)
         case _:
             return ResultFile(tmp_path / "run" / "result.json")
 

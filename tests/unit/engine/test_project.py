@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from test_framework.cli.project import find_interpreter, find_root, pytest_arguments, usable_cpus
 from test_framework.cli.pytest_itself import only_prints
+from test_framework.engine.project import find_interpreter, find_root, pytest_arguments, usable_cpus
 from test_framework.model.errors import UserError
 
 

@@ -1,0 +1,147 @@
+"""From options to everything that is known of a run before a process is started; and its first processes.
+
+Rules: the one path for the command and for host applications; no asyncio here, since the command starts the project's
+interpreter before it imports any; what was started and is not wanted is ended by `Started.abandon`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from test_framework.configuration.load import load_settings
+from test_framework.core.selection import Wish, choose
+from test_framework.core.settings import Settings
+from test_framework.engine.processes import Keeper, Zygote, test_environment
+from test_framework.engine.project import find_interpreter, find_root, pytest_arguments, usable_cpus
+from test_framework.orchestration.options import LEGACY, RunOptions
+from test_framework.records.runs import new_run_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The project and its settings."""
+
+    project_root: Path
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """One run: what, where and with which interpreter."""
+
+    options: RunOptions
+    project_root: Path
+    settings: Settings
+    interpreter: str
+    wish: Wish
+    pytest_args: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    """the words of the command line, for the record"""
+
+    @property
+    def mode(self) -> str:
+        if self.wish.mode:
+            return self.wish.mode
+        if self.wish.layers:
+            return "layers"
+        return "paths" if self.wish.explicit_paths else LEGACY
+
+    @property
+    def isolation(self) -> str:
+        return "inline" if self.options.pdb else self.options.isolation
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run whose first processes live: the keeper, and the project's interpreter that imports pytest."""
+
+    preparation: Preparation
+    run: str
+    keeper: Keeper
+    zygote: Zygote
+
+    def abandon(self) -> None:
+        """End it before anything ran: the keeper kills all that it started, and is waited for."""
+        self.zygote.close()
+        self.keeper.control.close()
+        self.keeper.wait()
+
+
+def find_place(options: RunOptions) -> Place:
+    """The project and its settings. Raises `UserError` for every mistake in its configuration."""
+    root = find_root(options.project_root)
+    return Place(project_root=root, settings=load_settings(root, options.env))
+
+
+def prepare(options: RunOptions, place: Place | None = None, arguments: Sequence[str] = ()) -> Preparation:
+    """Find what a run needs. Raises `UserError` for what does not exist or is not known."""
+    place = place or find_place(options)
+    root, settings = place.project_root, place.settings
+    interpreter = find_interpreter(options.python, settings.tests.interpreter, root, os.environ)
+    found, explicit = pytest_arguments(options.pytest_args, root)
+    layers = options.layers
+    if options.use_layers and not options.execution_mode and not layers:
+        layers = tuple(layer.id for layer in settings.layers.values() if not layer.background)
+    wish = make_wish(options, explicit, layers)
+    choose(wish, settings)
+    return Preparation(
+        options=options,
+        project_root=root,
+        settings=settings,
+        interpreter=interpreter,
+        wish=wish,
+        pytest_args=(*options_for_pytest(options), *found),
+        arguments=tuple(arguments),
+    )
+
+
+def start(preparation: Preparation) -> Started:
+    """Start the keeper and the project's interpreter; returns at once, while that one imports pytest."""
+    run, settings = new_run_id(), preparation.settings
+    environment = test_environment(os.environ, run, {"TEST_ENV": settings.environment})
+    keeper = Keeper(run, preparation.project_root, environment)
+    try:
+        zygote = keeper.start(preparation.interpreter, terminal=preparation.options.pdb)
+    except BaseException:
+        keeper.control.close()
+        raise
+    return Started(preparation, run, keeper, zygote)
+
+
+def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ()) -> Wish:
+    """The choice of tests and limits; `explicit`: paths name the tests."""
+    lanes = usable_cpus() if options.lanes in (None, "auto") else int(options.lanes or 1)
+    return Wish(
+        mode=options.execution_mode,
+        layers=layers or options.layers,
+        categories=options.named_categories,
+        explicit_paths=explicit,
+        fail_fast_mode=options.fail_fast_mode,
+        fast_fail=options.fast_fail,
+        max_failures=1 if options.exit_first else options.maxfail,
+        test_timeout=options.test_timeout,
+        run_timeout=options.run_timeout,
+        lanes=1 if options.pdb else lanes,
+        grace_seconds=options.grace,
+        last_failed=options.last_failed,
+        failed_first=options.failed_first,
+    )
+
+
+def options_for_pytest(options: RunOptions) -> list[str]:
+    """Those options that are the project's pytest's own."""
+    found: list[str] = []
+    if options.keyword is not None:
+        found += ["-k", options.keyword]
+    if options.markers is not None:
+        found += ["-m", options.markers]
+    if options.tb:
+        found.append(f"--tb={options.tb}")
+    if options.no_capture:
+        found.append("-s")
+    if options.pdb:
+        found.append("--pdb")
+    return found

@@ -1,0 +1,385 @@
+"""One run: joins agents, engine, records and sinks, from the started interpreter to the verdict.
+
+Rules: whatever happens, processes are reaped, the journal is closed with `run.finished`, and the verdict is computed
+once. Everything happens in the event loop that `execute` runs in; no signal handler is touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from test_framework import __version__
+from test_framework.core.planning import Known
+from test_framework.core.run_state import RunState
+from test_framework.core.verdict import Rules, judge
+from test_framework.engine.executor import Collection
+from test_framework.engine.journal import Journal
+from test_framework.engine.output import OutputLog
+from test_framework.engine.pytest_lanes import PytestLanes
+from test_framework.engine.redaction import Redactor
+from test_framework.engine.requests import LaneRequest
+from test_framework.model import facts as f
+from test_framework.model.errors import UserError
+from test_framework.model.facts import Stamped
+from test_framework.model.outcome import BAD, UNPROVEN, ExitCode, StopReason, Verdict
+from test_framework.orchestration.layer_execution_agent import LayerExecutionAgent
+from test_framework.orchestration.preparation import Started
+from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
+from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
+from test_framework.records.last_run import LastRun
+from test_framework.records.runs import RunDirectory, prune
+from test_framework.sinks.protocol import Sink
+from test_framework.sinks.result import result
+
+SYNCHRONISE_SECONDS = 0.1
+
+
+class Run:
+    """Carries out one preparation whose interpreter was started."""
+
+    def __init__(
+        self,
+        started: Started,
+        *,
+        progress_mode: str,
+        sinks: Sequence[Sink] = (),
+        websocket: tuple[Any, str | None] = (None, None),
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.preparation = started.preparation
+        self.options = started.preparation.options
+        self.run_id = started.run
+        self.directory: RunDirectory | None = None
+        self._started = started
+        self._progress_mode = progress_mode
+        self._told_notes = list(notes)
+        self._execution: LayerExecutionAgent | None = None
+        self._seconds: dict[str, float] = {}
+        self._started_at = ""
+        self._cancelled: tuple[str, str] | None = None
+        self._cancel_collecting = asyncio.Event()
+        try:
+            self.journal, self.progress = self._open_records(sinks, websocket)
+        except BaseException:
+            self._close_directory()
+            raise
+
+    @property
+    def state(self) -> RunState:
+        return self.journal.state
+
+    @property
+    def path(self) -> Path | None:
+        """The run's directory; None when nothing is recorded."""
+        return self.directory.path if self.directory is not None else None
+
+    # -- the run ----------------------------------------------------------------------------------------------
+
+    async def execute(self) -> dict[str, Any]:
+        """Run to the end; see `answer` for what comes back. Raises `UserError` for what the user can mend."""
+        journal, progress = self.journal, self.progress
+        output = self._output()
+        preparation = self.preparation
+        request = LaneRequest(
+            self.run_id,
+            preparation.interpreter,
+            preparation.pytest_args,
+            isolation=preparation.isolation,
+            tune_gc=not self.options.no_gc_tuning,
+        )
+        executor = PytestLanes(self._started.keeper, self._started.zygote, request, output)
+        synchroniser = asyncio.create_task(_synchronise(journal))
+        problem: BaseException | None = None
+        plan: dict[str, Any] | None = None
+        rules = Rules(legacy=self._legacy)
+        progress.start()
+        try:
+            journal.record(self._run_started())
+            journal.flush()
+            for note in self._notes():
+                journal.record(f.AlertRaised(kind="degraded", message=note))
+            known = self._known()
+            collection = await self._collect(executor)
+            if collection is not None:
+                orchestrator = TestOrchestratorAgent(preparation.settings, preparation.wish)
+                programme = orchestrator.programme(collection, known, time.monotonic() - journal.began)
+                rules = self._rules(programme)
+                if self.options.dry_run or collection.collect_only:
+                    plan = self._show_plan(programme)
+                else:
+                    await self._run_programme(executor, programme, collection)
+        except UserError as error:
+            problem = error
+        except Exception as error:  # noqa: BLE001 - our bug: the record says so before it is raised again
+            problem = error
+            text = f"internal error: {type(error).__name__}: {error}"
+            journal.record(_cancel_fact(StopReason.INTERNAL_ERROR.name.lower(), text))
+        except asyncio.CancelledError as error:  # the loop itself is being closed: no time for a gentle end
+            problem = error
+            journal.record(_cancel_fact(StopReason.INTERRUPT.name.lower(), "the run's task was cancelled"))
+        finally:
+            await executor.close()
+            synchroniser.cancel()
+            _finish_output(output, journal)
+        return await self._end(rules, plan, problem)
+
+    async def _run_programme(
+        self, executor: PytestLanes, programme: Programme, collection: Collection
+    ) -> None:
+        for fact in programme.facts:
+            self.journal.record(fact)
+        self.journal.flush()
+        self._execution = LayerExecutionAgent(
+            executor,
+            self.journal,
+            lambda: self.progress.tick(self.state),
+            self.preparation.settings.environment,
+        )
+        if self._cancelled is not None:
+            self.journal.record(_cancel_fact(*self._cancelled))
+        await self._execution.run(programme, collection)
+
+    def cancel(self, reason: str, message: str) -> None:
+        """Stop the run; `reason` is the lower-case name of a StopReason. In the run's own thread, at any time."""
+        self._cancelled = (reason, message)
+        if self._execution is None or not self._execution.cancel(reason, message):
+            self._cancel_collecting.set()
+
+    async def _collect(self, executor: PytestLanes) -> Collection | None:
+        """What the project's pytest found; None when the run was cancelled before that."""
+        collecting = asyncio.ensure_future(executor.collect())
+        cancelled = asyncio.ensure_future(self._cancel_collecting.wait())
+        try:
+            done, _ = await asyncio.wait(
+                {collecting, cancelled},
+                return_when=asyncio.FIRST_COMPLETED,
+                timeout=self.options.run_timeout,
+            )
+            if collecting in done:
+                return collecting.result()
+            reason, text = self._cancelled or ("budget", "budget: the run's time was up while collecting")
+            self.journal.record(_cancel_fact(reason, text))
+            return None
+        finally:
+            for task in (collecting, cancelled):
+                task.cancel()
+
+    # -- parts ------------------------------------------------------------------------------------------------
+
+    def _open_records(
+        self, sinks: Sequence[Sink], websocket: tuple[Any, str | None]
+    ) -> tuple[Journal, ProgressStreamingAgent]:
+        options = self.options
+        try:
+            if not options.dry_run:
+                self.directory = RunDirectory.create(self.preparation.project_root, self.run_id)
+        except OSError as problem:
+            self._told_notes.append(f"this run is not recorded: {problem}")
+        directory = self.directory
+
+        def publish(stamped: Stamped, state: RunState) -> None:
+            fact = stamped.fact
+            self._started_at = self._started_at or stamped.ts
+            if type(fact) is f.TestFinished:
+                self._seconds[fact.test] = fact.seconds
+            progress.handle(stamped, state)
+
+        journal = Journal(
+            self.run_id,
+            directory.facts_fd if directory is not None else None,
+            publish,
+            Redactor(os.environ),
+        )
+        progress = ProgressStreamingAgent(
+            "silent" if options.dry_run else self._progress_mode,
+            verbose=options.verbose,
+            run_directory=self.path,
+            junit_path=None if options.dry_run else options.junitxml,
+            report_directory=None if options.dry_run else options.output,
+            live=not options.no_capture and not options.pdb,
+            on_failure=self._sink_failed,
+            sinks=sinks,
+            websocket_manager=websocket[0],
+            thread_id=websocket[1],
+        )
+        return journal, progress
+
+    def _sink_failed(self, sink: str, message: str) -> None:
+        """Record it; after `run.finished` nothing may be recorded, and stderr has to do."""
+        if self.state.finished is None:
+            self.journal.record(f.SinkFailed(sink=sink, message=message))
+        else:
+            sys.stderr.write(f"apex: warning: {sink}: {message}\n")
+
+    def _output(self) -> OutputLog:
+        show = None
+        if self.options.no_capture:
+            stream = sys.stderr if self._progress_mode == "json" else sys.stdout
+
+            def show(data: bytes) -> None:
+                stream.buffer.write(data)
+                stream.flush()
+
+        path = self.path / "output.log" if self.path is not None else None
+        return OutputLog(path, Redactor(os.environ), show)
+
+    def _notes(self) -> list[str]:
+        return self._told_notes + (self.directory.notes if self.directory is not None else [])
+
+    def _run_started(self) -> f.RunStarted:
+        preparation = self.preparation
+        return f.RunStarted(
+            apex_version=__version__,
+            project_root=str(preparation.project_root),
+            mode=preparation.mode,
+            environment=preparation.settings.environment,
+            interpreter=preparation.interpreter,
+            lanes=preparation.wish.lanes,
+            layers=preparation.wish.layers,
+            budget_seconds=preparation.wish.run_timeout,
+            arguments=preparation.arguments,
+        )
+
+    def _known(self) -> Known:
+        if self.directory is None:
+            return Known()
+        record = LastRun.load(self.directory.path.parent.parent)
+        return Known(record.seconds, record.failed, frozenset(record.whole))
+
+    @property
+    def _legacy(self) -> bool:
+        wish = self.preparation.wish
+        return wish.legacy and not wish.explicit_paths
+
+    def _rules(self, programme: Programme) -> Rules:
+        return Rules(programme.planned.strict_layers, programme.planned.must_run, self._legacy)
+
+    def _show_plan(self, programme: Programme) -> dict[str, Any]:
+        from test_framework.orchestration.plan_text import plan_as_json, plan_as_text
+
+        text = plan_as_json(programme.planned)
+        if self._progress_mode == "json":
+            sys.stdout.write(text + "\n")
+        elif self._progress_mode not in ("silent", "websocket"):
+            sys.stdout.write("\n".join(plan_as_text(programme.planned, self.options.verbose)) + "\n")
+        plan: dict[str, Any] = json.loads(text)
+        return {**plan, "blocked": programme.blocked}
+
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    async def _end(
+        self, rules: Rules, plan: dict[str, Any] | None, problem: BaseException | None
+    ) -> dict[str, Any]:
+        if plan is not None or self.options.dry_run:
+            self.progress.abandon()
+            self._close_directory()
+            if problem is not None:
+                raise problem
+            blocked = bool(plan and plan["blocked"])
+            code = ExitCode.INTERRUPTED if blocked or plan is None else ExitCode.OK
+            return {
+                "run": self.run_id,
+                "success": not blocked,
+                "exit_code": int(code),
+                "reasons": [],
+                "plan": plan,
+            }
+        verdict = await self._finish(rules, problem)
+        if problem is not None:
+            raise problem
+        return self.answer(verdict)
+
+    def answer(self, verdict: Verdict) -> dict[str, Any]:
+        """The result as plain values: that of result.json, and each failure with its message."""
+        state = self.state
+        return {
+            **result(state, verdict, self._started_at),
+            "success": verdict.green,
+            "directory": str(self.path) if self.path is not None else None,
+            "failures": [
+                {"test": fact.test, "outcome": fact.outcome.value, "message": fact.message}
+                for fact in state.failures.values()
+            ],
+        }
+
+    async def _finish(self, rules: Rules, problem: BaseException | None) -> Verdict:
+        journal, state = self.journal, self.state
+        journal.flush()
+        await self.progress.drained()
+        if isinstance(problem, UserError):
+            verdict = Verdict(ExitCode(problem.exit_code), (problem.what,), state.ledger())
+        else:
+            verdict = judge(state, rules)
+        ledger = verdict.ledger
+        self._remember()
+        journal.record(
+            f.RunFinished(
+                exit_code=int(verdict.exit_code),
+                reasons=verdict.reasons,
+                seconds=round(journal.clock() - journal.began, 3),
+                collected=ledger.collected,
+                executed=ledger.executed,
+                proven=ledger.proven,
+                owed=ledger.owed,
+                outcomes={outcome.value: count for outcome, count in state.outcomes.items() if count},
+            )
+        )
+        journal.flush()
+        journal.synchronise()
+        await self.progress.close(state, verdict)
+        self._close_directory()
+        return verdict
+
+    def _close_directory(self) -> None:
+        if self.directory is not None:
+            self.directory.close()
+
+    def _remember(self) -> None:
+        """Keep durations and failures for the next run's order; what cannot be kept is said, not fatal."""
+        if self.directory is None:
+            return
+        base = self.directory.path.parent.parent
+        outcomes = {
+            test: outcome.value for test, outcome in self.state.final.items() if outcome not in UNPROVEN
+        }
+        if not outcomes:
+            return
+        record = LastRun.load(base)
+        record.merge(
+            {test: self._seconds[test] for test in outcomes},
+            outcomes,
+            frozenset(outcome.value for outcome in BAD),
+        )
+        if self._execution is not None:
+            record.whole |= self._execution.cut_badly
+        try:
+            record.save(base)
+            prune(base / "runs")
+        except OSError as problem:
+            self.journal.record(f.SinkFailed(sink="last run", message=f"cannot be kept: {problem.strerror}"))
+
+
+def _cancel_fact(reason: str, text: str) -> f.CancelRequested:
+    return f.CancelRequested(reason=reason, scope="run", message=text)
+
+
+def _finish_output(output: OutputLog, journal: Journal) -> None:
+    try:
+        output.finish()
+    except OSError as problem:
+        journal.record(f.SinkFailed(sink="output", message=f"cannot be written: {problem.strerror}"))
+
+
+async def _synchronise(journal: Journal) -> None:
+    """Make accepted results survive a power loss, at most a tenth of a second late."""
+    while True:
+        await asyncio.sleep(SYNCHRONISE_SECONDS)
+        if journal.dirty:
+            await asyncio.to_thread(journal.synchronise)
