@@ -10,18 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from test_framework.core.names import ENVIRONMENT_NAMES as ENVIRONMENT_NAMES
+from test_framework.core.names import ENVIRONMENTS as ENVIRONMENTS
+from test_framework.core.names import PRIORITIES as PRIORITIES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-ENVIRONMENTS = ("test", "dev", "staging", "prod")
-ENVIRONMENT_NAMES = {
-    **{name: name for name in ENVIRONMENTS},
-    "development": "dev",
-    "production": "prod",
-}
-"""Every accepted name of an environment and the one it stands for."""
-PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "OPTIONAL")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategorySettings:
