@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from test_framework.cli.arguments import without_effect
 from test_framework.cli.project import find_interpreter, find_root, pytest_arguments, usable_cpus
 from test_framework.cli.pytest_itself import become_pytest, only_prints
 from test_framework.configuration.load import load_settings
@@ -51,12 +52,14 @@ def run(options: argparse.Namespace, pytest_args: Sequence[str], argv: Sequence[
         arguments=tuple(argv),
         isolation="inline" if options.pdb else options.isolation,
         tune_gc=not options.no_gc_tuning,
+        measure_coverage=not options.no_coverage,
         progress_mode=options.progress_mode or ("console" if sys.stdout.isatty() else "simple"),
         verbose=options.verbose,
         show_output=options.no_capture,
         junit_path=options.junitxml,
         report_directory=options.output,
         dry_run=options.dry_run,
+        notes=without_effect(options),
         started=(run_id, keeper, zygote),
     )
     from test_framework.cli.terminal import run_in_terminal

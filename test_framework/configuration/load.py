@@ -14,14 +14,15 @@ import os
 import stat
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from test_framework import __version__
 from test_framework.core.names import ENVIRONMENT_NAMES
 from test_framework.model.errors import UserError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from test_framework.configuration.documents import Document
     from test_framework.core.settings import Settings

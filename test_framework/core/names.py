@@ -10,3 +10,4 @@ ENVIRONMENT_NAMES = {
 }
 """Every accepted name of an environment and the one it stands for."""
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "OPTIONAL")
+DEFAULT_PRIORITY = "MEDIUM"

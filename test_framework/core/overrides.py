@@ -6,10 +6,14 @@ Rules: the mapping was checked before and is never changed.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from test_framework.core.names import ENVIRONMENT_NAMES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 
 def deep_merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

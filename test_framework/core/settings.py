@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from test_framework.core.names import ENVIRONMENT_NAMES as ENVIRONMENT_NAMES
-from test_framework.core.names import ENVIRONMENTS as ENVIRONMENTS
-from test_framework.core.names import PRIORITIES as PRIORITIES
+from test_framework.core.names import DEFAULT_PRIORITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategorySettings:
@@ -23,7 +22,7 @@ class CategorySettings:
 
     name: str
     description: str = ""
-    priority: str = "MEDIUM"
+    priority: str = DEFAULT_PRIORITY
     """one of PRIORITIES"""
     category_type: str = "functional"
     timeout_seconds: float = 300.0

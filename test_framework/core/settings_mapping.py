@@ -12,11 +12,9 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from test_framework.core.overrides import deep_merged as deep_merged
-from test_framework.core.overrides import in_order as in_order
-from test_framework.core.overrides import layer_mapping as layer_mapping
+from test_framework.core.names import ENVIRONMENT_NAMES
+from test_framework.core.overrides import in_order, layer_mapping
 from test_framework.core.settings import (
-    ENVIRONMENT_NAMES,
     CategorySettings,
     ExecutionSettings,
     LanguageModels,

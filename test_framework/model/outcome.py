@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from test_framework.model.exit_codes import ExitCode as ExitCode
+from test_framework.model.exit_codes import ExitCode as ExitCode  # noqa: PLC0414 - one of these words, kept apart for speed
 
 
 class Outcome(StrEnum):

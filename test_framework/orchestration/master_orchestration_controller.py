@@ -64,6 +64,7 @@ class MasterOrchestrationConfig:
     arguments: tuple[str, ...] = ()
     isolation: str = "auto"
     tune_gc: bool = True
+    measure_coverage: bool = True
     progress_mode: str = "simple"
     verbose: bool = False
     show_output: bool = False
@@ -100,6 +101,7 @@ class MasterOrchestrationController:
             config.pytest_args,
             isolation=config.isolation,
             tune_gc=config.tune_gc,
+            measure_coverage=config.measure_coverage,
         )
         executor = PytestLanes(self._keeper, self._zygote, request, output)
         synchroniser = asyncio.create_task(_synchronise(journal))
