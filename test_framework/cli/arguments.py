@@ -34,6 +34,7 @@ ANSWERS = ("list_categories", "show_layers", "show_category_stats", "orchestrati
 """Options that are answered without a run, in the order in which several of them are answered."""
 MOST_LANES = 256
 MOST_COLUMNS = 120
+MOST_SHOWN = 200
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -52,16 +53,23 @@ class Parser(argparse.ArgumentParser):
     """argparse whose mistakes are `UserError`s, so that they look like all others."""
 
     def error(self, message: str) -> NoReturn:
-        hint = f"{self.prog} --help lists every flag"
-        _, unrecognized, words = message.partition("unrecognized arguments: ")
-        if unrecognized:
-            import difflib
+        raise UserError(message, f"{self.prog} --help lists every flag")
 
-            hint = f"what is meant for pytest goes after --, like: {self.prog} -- {words}\n{hint}"
-            near = difflib.get_close_matches(words.split()[0].split("=")[0], self._option_string_actions, n=1)
-            if near:
-                hint = f"did you mean {near[0]}?\n{hint}"
-        raise UserError(message, hint)
+    def unrecognized(self, words: Sequence[str]) -> UserError:
+        """What to say of words that are no flags of ours: the nearest flag, and where pytest's words belong."""
+        import difflib
+        import shlex
+
+        shown = shlex.join(word if word.isprintable() else ascii(word)[1:-1] for word in words)
+        if len(shown) > MOST_SHOWN:
+            shown = shown[:MOST_SHOWN] + " ..."
+        hint = f"what is meant for pytest goes after --, like: {self.prog} -- {shown}"
+        near = difflib.get_close_matches(
+            words[0].split("=")[0][:MOST_SHOWN], self._option_string_actions, n=1
+        )
+        if near:
+            hint = f"did you mean {near[0]}?\n{hint}"
+        return UserError(f"unrecognized arguments: {shown}", f"{hint}\n{self.prog} --help lists every flag")
 
 
 _EPILOG = """\
@@ -241,7 +249,10 @@ def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, 
     elif first == "status":
         arguments[0] = "--orchestration-status"
     cut = arguments.index("--") if "--" in arguments else len(arguments)
-    options = build_parser(prog).parse_args(arguments[:cut])
+    parser = build_parser(prog)
+    options, strangers = parser.parse_known_args(arguments[:cut])
+    if strangers:
+        raise parser.unrecognized(strangers)
     refuse_later(options)
     refuse_contradictions(options)
     if not any(getattr(options, name) for name in ANSWERS):

@@ -28,8 +28,8 @@ OPTIONAL = {"only-changed": "HEAD"}
 MODES = ("background", "hybrid")
 PROGRESS_MODES = ("websocket",)
 COMMANDS = (
-    "serve", "watch", "services", "history", "cache", "report", "compare", "trends", "explain", "shadow", "simulate",
-    "doctor", "clean",
+    "init", "schema", "serve", "watch", "services", "history", "cache", "report", "compare", "trends", "explain",
+    "shadow", "simulate", "doctor", "clean",
 )  # fmt: skip
 
 FLAGS = tuple(sorted(f"--{name}" for name in (*SWITCHES, *VALUES, *CHOICES, *OPTIONAL)))
