@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOOD = (
     "unit", "integration", "smoke", "fast_feedback", "core_integration", "nightly", "commit", "all", "1", "2", "8",
-    "30s", "2m", "auto", "test_login", "report.xml", ".", "/tmp", "1/3",
+    "30s", "2m", "auto", "test_login", "report.xml", ".", "tests", "1/3",
 )  # fmt: skip
 RUBBISH = (
-    "", " ", "0", "-1", "1e9", "nan", "inf", "²", "٣", "9" * 400, "unti", "ünït", "\U0001f9ea", "a" * 5000, "a\nb", "\t",
-    "\x1b[31m", "\udcff", "%s", "%(prog)s", "{0}", "$HOME", "`id`", "; rm x", "*", "[", "../..", "/no/such", "@file",
-    "--", "-", "---", "--no-such-flag", "-Z", "=", "--=x", "None", "null",
+    "", " ", "0", "-1", "1e9", "nan", "inf", "²", "٣", "9" * 400, "unti", "ünït", "\U0001f9ea", "a" * 5000, "a\nb",
+    "\t", "\x1b[31m", "\udcff", "%s", "%(prog)s", "{0}", "$HOME", "`id`", "; rm x", "*", "[", "../..", "/no/such",
+    "@file", "--", "-", "---", "--no-such-flag", "-Z", "=", "--=x", "None", "null",
 )  # fmt: skip
 
 

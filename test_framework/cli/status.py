@@ -24,7 +24,9 @@ def status(root: Path, environment: str, layers: Sequence[str], degraded: Sequen
     seen = overview(root, list(layers))
     last = seen["last"] or {}
     troubles = list(degraded)
-    troubles += [f"run {run['run']} ended without a verdict" for run in seen["lost"]]
+    if lost := seen["lost"]:
+        runs = "1 run" if len(lost) == 1 else f"{len(lost)} runs"
+        troubles.append(f"{runs} ended without a verdict, last {lost[0]['run']}")
     troubles += [f"last run: {message}" for message in last.get("alerts") or ()]
     troubles += [f"last run: {sink}: {message}" for sink, message in (last.get("broken_sinks") or {}).items()]
     return {
