@@ -27,6 +27,10 @@ def asked(capsys: pytest.CaptureFixture[str], root: Path, *argv: str) -> tuple[i
     return code, said.out, said.err
 
 
+def running_now(text: str) -> str:
+    return text.split("Running now")[1].split("Last verdicts", maxsplit=1)[0]
+
+
 def test_several_answers_come_in_a_fixed_order(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, text, _ = asked(capsys, tmp_path, "--show-layers", "--list-categories")
     assert code == 0
