@@ -10,9 +10,10 @@ import argparse
 import os
 
 from test_framework import __version__
-from test_framework.cli.combinations import refuse_contradictions, refuse_production
+from test_framework.cli.combinations import refuse_contradictions
 from test_framework.cli.later import COMMANDS, FLAGS, MODES, PROGRESS_MODES, add_later, refuse_later
 from test_framework.core.names import ENVIRONMENT_NAMES
+from test_framework.core.production import refuse_production
 from test_framework.model.errors import UserError
 
 TYPE_CHECKING = False
@@ -256,7 +257,7 @@ def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, 
     refuse_later(options)
     refuse_contradictions(options)
     if not any(getattr(options, name) for name in ANSWERS):
-        refuse_production(options)
+        refuse_production(options.env, options.allow_prod)
     _complete(options)
     return options, arguments[cut + 1 :]
 

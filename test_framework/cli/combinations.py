@@ -12,7 +12,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-_PROD = ("prod", "production")
 _LAYERS_OR_CATEGORIES = "one runs layers, the other categories"
 
 CONTRADICTIONS: tuple[tuple[str, str, str], ...] = (
@@ -56,15 +55,6 @@ def refuse_contradictions(options: argparse.Namespace) -> None:
             )
     if options.pdb and options.lanes not in (None, "auto", "1"):
         raise UserError("--pdb needs the terminal for itself: it runs one lane", "leave out -n, or --pdb")
-
-
-def refuse_production(options: argparse.Namespace) -> None:
-    """Nothing is collected or run against production by accident."""
-    if options.env in _PROD and not options.allow_prod:
-        raise UserError(
-            f"--env {options.env}: nothing runs against production without --allow-prod",
-            "add --allow-prod if that is what you mean; --env staging is the safe rehearsal",
-        )
 
 
 def given(options: argparse.Namespace, flag: str) -> bool:
