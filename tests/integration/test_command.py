@@ -52,7 +52,7 @@ def refused(run: Run, *words: str, code: int = 4) -> None:
         (["-n", "many"], ["-n takes a number", "'many'"]),
         (["--maxfail", "few"], ["'few' is no count"]),
         (["--category", "unit", "--categories", "api"], ["say the same thing twice"]),
-        (["--category", "unit", "--execution-mode", "nightly"], ["together they have no meaning"]),
+        (["--category", "unit", "--execution-mode", "nightly"], ["contradict", "one runs layers"]),
         (["--category", "unit", "--layers", "fast_feedback"], ["contradict"]),
         (["--layers", "fast_feedback", "--execution-mode", "nightly"], ["both choose the layers"]),
         (["-x", "--maxfail", "3"], ["-x means --maxfail 1"]),
