@@ -81,15 +81,16 @@ def _value(action: argparse.Action, chance: random.Random) -> str:
 def ending(words: Sequence[str], settings: Settings) -> str:
     """How one command line ends: chosen, refused or answered. Raises whatever must not happen."""
     from test_framework.cli.arguments import ANSWERS, parse
-    from test_framework.cli.run import make_wish
     from test_framework.core.selection import choose
     from test_framework.model.errors import UserError
+    from test_framework.orchestration.options import RunOptions
+    from test_framework.orchestration.preparation import make_wish
 
     try:
         options, rest = parse(words)
         if any(getattr(options, name) for name in ANSWERS):
             return "answered"
-        choose(make_wish(options, explicit=bool(rest)), settings)
+        choose(make_wish(RunOptions().told(options), explicit=bool(rest)), settings)
     except UserError as error:
         if not error.what or ("\n" in error.what.strip("\n") and "\n" not in "".join(words)):
             raise AssertionError(f"a message of the wrong shape: {error.what!r}") from error

@@ -34,6 +34,11 @@ CATALOGUE = (
 PLAIN = (
     "smoke", "unit", "database", "api", "websocket", "integration", "frontend", "cypress", "e2e", "performance",
 )  # fmt: skip
+MARKS = {
+    "smoke": "@pytest.mark.smoke",
+    "startup": "@pytest.mark.staging",
+    "post_deployment": "@pytest.mark.env('prod')",
+}
 OWN = """\
 layers:
   quick:
@@ -100,12 +105,14 @@ def make_project(kind: str, place: Path) -> None:
     """One of the table's projects: a directory for each category, with one test."""
     categories = {"plain": PLAIN, "own": ("unit", "novel"), "empty": ()}.get(kind, CATALOGUE)
     place.mkdir(parents=True)
-    (place / "pytest.ini").write_text("[pytest]\nmarkers =\n    smoke: the shortest proof\n")
+    (place / "pytest.ini").write_text(
+        "[pytest]\nmarkers =\n    smoke: the shortest proof\n    staging: a place\n    env(name): another\n"
+    )
     for name in categories:
         file = place / "tests" / name / f"test_{name}.py"
         file.parent.mkdir(parents=True)
         lines = ["import os", "import pytest", ""]
-        lines += ["@pytest.mark.smoke"] if name == "smoke" else []
+        lines += [MARKS[name]] if name in MARKS else []
         lines += [f"def test_{name}():", "    print('TEST_ENV=' + os.environ['TEST_ENV'])"]
         if kind == f"red {name}" or (kind == "red" and name == "unit"):
             lines.append("    assert name_of_the_world() == 'green'")
