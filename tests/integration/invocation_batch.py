@@ -9,6 +9,7 @@ RESULTS: the exit codes in the same order (-N: ended by signal N).
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -35,6 +36,9 @@ def prepare() -> None:
     import test_framework.sinks.junit
     import test_framework.sinks.result
     import test_framework.sinks.summary  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # the children shall not copy what they only share
 
 
 def start(row: dict[str, object]) -> int:
