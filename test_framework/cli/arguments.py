@@ -335,4 +335,4 @@ def _lanes(text: str) -> str:
         text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST_LANES
     ):
         return text
-    raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 1 to {MOST_LANES} nor auto")
+    raise argparse.ArgumentTypeError(f"takes a number from 1 to {MOST_LANES} or auto, not {text!r}")
