@@ -59,7 +59,7 @@ def refused(run: Run, *words: str, code: int = 4) -> None:
         (["--pdb", "-n", "2"], ["one lane"]),
         (["--pdb", "--progress-mode", "json"], ["both need stdout"]),
         (["--retries", "2"], ["--retries is known but not built yet"]),
-        (["--validate", "--shard", "1/2"], ["--validate, --shard are known but not built yet"]),
+        (["--retries", "2", "--shard", "1/2"], ["--retries, --shard are known but not built yet"]),
         (["--execution-mode", "background"], ["--execution-mode background is known but not built yet"]),
         (["--progress-mode", "websocket"], ["--progress-mode websocket"]),
         (["doctor"], ["`unified_test_runner.py doctor` is not built yet"]),
