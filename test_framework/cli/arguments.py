@@ -1,20 +1,27 @@
 """Every flag of the command: the legacy runner's with name, choices, default and meaning, and ours.
 
 Rules: argparse only; what comes after `--` is the project's pytest's; a flag whose feature is not built yet is known
-and refused by name (`NOT_YET`), never ignored.
+and refused by name (`later`), a combination without meaning is refused with the reason (`combinations`).
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import NoReturn
+import os
 
 from test_framework import __version__
+from test_framework.cli.combinations import refuse_contradictions
+from test_framework.cli.later import COMMANDS, FLAGS, MODES, PROGRESS_MODES, add_later, refuse_later
+from test_framework.core.names import ENVIRONMENT_NAMES
+from test_framework.core.production import refuse_production
 from test_framework.model.errors import UserError
 
-ENVIRONMENTS = ("test", "dev", "staging", "prod", "development", "production")
-PROGRESS_MODES = ("simple", "rich", "json", "console", "websocket", "silent")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+SHOWN = ("simple", "rich", "json", "console", "websocket", "silent")
 FAIL_FAST_MODES = (
     "disabled",
     "first_failure",
@@ -24,102 +31,46 @@ FAIL_FAST_MODES = (
     "smart_adaptive",
     "dependency_aware",
 )
-SPLITTING = ("time_based", "count_based", "category_based", "complexity_based", "dependency_aware", "hybrid")
-LATER_MODES = ("background", "hybrid", "commit", "ci", "weekend", "development")
+ANSWERS = ("list_categories", "show_layers", "show_category_stats", "orchestration_status", "validate")
+"""Options that are answered without a run, in the order in which several of them are answered."""
+MOST_LANES = 256
+MOST_COLUMNS = 120
+MOST_SHOWN = 200
 
-NOT_YET = {
-    "exclude_env": "--exclude-env",
-    "allow_prod": "--allow-prod",
-    "real_llm": "--real-llm",
-    "real_services": "--real-services",
-    "max_workers": "--max-workers",
-    "parallel": "--parallel",
-    "pattern": "--pattern",
-    "window_size": "--window-size",
-    "disable_auto_split": "--disable-auto-split",
-    "splitting_strategy": "--splitting-strategy",
-    "resume_from": "--resume-from",
-    "show_category_stats": "--show-category-stats",
-    "show_layers": "--show-layers",
-    "validate": "--validate",
-    "cypress_headed": "--cypress-headed",
-    "cypress_browser": "--cypress-browser",
-    "background_e2e": "--background-e2e",
-    "queue_e2e": "--queue-e2e",
-    "background_category": "--background-category",
-    "background_status": "--background-status",
-    "background_results": "--background-results",
-    "kill_background": "--kill-background",
-    "background_timeout": "--background-timeout",
-    "orchestration_status": "--orchestration-status",
-    "master_orchestration": "--master-orchestration",
-    "enable_monitoring": "--enable-monitoring",
-    "websocket_thread_id": "--websocket-thread-id",
-    "no_progress_streaming": "--no-progress-streaming",
-    "max_parallel_layers": "--max-parallel-layers",
-    "only_changed": "--only-changed",
-    "shard": "--shard",
-    "retries": "--retries",
-    "flaky_result": "--flaky-result",
-    "time": "--time",
-    "ctrf": "--ctrf",
-    "no_cache": "--no-cache",
-    "observation": "--observation",
-    "explain": "--explain",
-    "resume": "--resume",
-    "attach": "--attach",
-    "executor": "--executor",
-    "no_warm": "--no-warm",
-}
-LATER_SWITCHES = (
-    "allow-prod", "real-llm", "real-services", "parallel", "disable-auto-split", "show-category-stats", "show-layers",
-    "validate", "cypress-headed", "background-e2e", "queue-e2e", "background-status", "orchestration-status",
-    "master-orchestration", "enable-monitoring", "no-progress-streaming", "no-cache", "observation", "no-warm",
-)  # fmt: skip
-LATER_VALUES = (
-    "pattern", "window-size", "resume-from", "background-category", "background-results", "kill-background",
-    "background-timeout", "websocket-thread-id", "max-parallel-layers", "max-workers", "shard", "retries", "time",
-    "ctrf", "explain", "resume", "attach", "executor",
-)  # fmt: skip
-LATER_COMMANDS = frozenset(
-    [
-        "init", "status", "serve", "watch", "services", "history", "cache", "report", "compare", "trends", "explain",
-        "shadow", "simulate", "schema", "doctor", "clean",
-    ]
-)  # fmt: skip
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps lines that were laid out by hand; argparse's own way to the terminal's width would import shutil."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=min(_columns(), MOST_COLUMNS) - 2)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" in text:
+            return super()._fill_text(text, width, indent)
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)
 
 
 class Parser(argparse.ArgumentParser):
     """argparse whose mistakes are `UserError`s, so that they look like all others."""
 
     def error(self, message: str) -> NoReturn:
-        hint = f"{self.prog} --help lists every flag"
-        _, unrecognized, words = message.partition("unrecognized arguments: ")
-        if unrecognized:
-            import difflib
+        raise UserError(message, f"{self.prog} --help lists every flag")
 
-            hint = f"what is meant for pytest goes after --, like: {self.prog} -- {words}\n{hint}"
-            near = difflib.get_close_matches(words.split()[0].split("=")[0], self._option_string_actions, n=1)
-            if near:
-                hint = f"did you mean {near[0]}?\n{hint}"
-        raise UserError(message, hint)
+    def unrecognized(self, words: Sequence[str]) -> UserError:
+        """What to say of words that are no flags of ours: the nearest flag, and where pytest's words belong."""
+        import difflib
+        import shlex
 
-
-def build_parser(prog: str = "apex") -> Parser:
-    parser = Parser(
-        prog=prog,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Netra Apex Test Orchestration System: runs a project's tests in layers with real deadlines.",
-        epilog=_EPILOG,
-    )
-    parser.add_argument("--version", action="version", version=f"apex {__version__}")
-    _add_choice(parser.add_argument_group("what runs"))
-    _add_running(parser.add_argument_group("how it runs"))
-    _add_output(parser.add_argument_group("what is shown and written"))
-    _add_orchestration(parser.add_argument_group("Master Orchestration System"))
-    _add_later(parser.add_argument_group("known, and not built yet (refused by name)"))
-    return parser
+        shown = shlex.join(word if word.isprintable() else ascii(word)[1:-1] for word in words)
+        if len(shown) > MOST_SHOWN:
+            shown = shown[:MOST_SHOWN] + " ..."
+        hint = f"what is meant for pytest goes after --, like: {self.prog} -- {shown}"
+        near = difflib.get_close_matches(
+            words[0].split("=")[0][:MOST_SHOWN], self._option_string_actions, n=1
+        )
+        if near:
+            hint = f"did you mean {near[0]}?\n{hint}"
+        return UserError(f"unrecognized arguments: {shown}", f"{hint}\n{self.prog} --help lists every flag")
 
 
 _EPILOG = """\
@@ -128,166 +79,229 @@ Everything after -- goes to the project's pytest: paths, node ids and its own op
   apex --execution-mode fast_feedback          the fast layer, two minutes at most
   apex --category unit                         the legacy way: a category and what it depends on
   apex -- tests/test_login.py -p no:randomly   exactly these tests
+  apex status                                  what runs now, last verdicts, what is owed
+  apex completion bash                         flags for the shell (also zsh, fish)
 """
 
 
+def build_parser(prog: str = "apex") -> Parser:
+    """The whole command line."""
+    parser = Parser(
+        prog=prog,
+        usage=f"{prog} [flags] [-- pytest's paths and options]",
+        allow_abbrev=False,
+        formatter_class=Formatter,
+        description="Netra Apex Test Orchestration System: runs a project's tests in layers with real deadlines.",
+        epilog=_EPILOG,
+        add_help=False,
+    )
+    _add_choice(parser.add_argument_group("what runs"))
+    _add_layers(parser.add_argument_group("Master Orchestration System: layers"))
+    _add_running(parser.add_argument_group("how it runs"))
+    _add_stopping(parser.add_argument_group("when it stops"))
+    _add_output(parser.add_argument_group("what is shown and written"))
+    _add_answers(parser.add_argument_group("answers without a run (nothing is run, whatever else is given)"))
+    later = parser.add_argument_group("known, and not built yet (refused by name)")
+    later.description = (
+        f"{', '.join(FLAGS)}; execution modes {', '.join(MODES)}; progress mode {', '.join(PROGRESS_MODES)}"
+    )
+    add_later(later, argparse.SUPPRESS)
+    return parser
+
+
 def _add_choice(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--category", metavar="NAME", help="one category, with what it depends on")
-    group.add_argument(
-        "--categories", nargs="+", metavar="NAME", help="several categories, with what they depend on"
+    add = group.add_argument
+    add("--category", metavar="NAME", type=_name, help="one category, with what it depends on, each once")
+    add("--categories", metavar="NAME", type=_name, nargs="+", help="several categories, likewise")
+    add(
+        "--pattern",
+        metavar="P",
+        help="only tests whose id contains P, or matches it as a glob; never a shell's",
     )
-    group.add_argument(
-        "-k", dest="keyword", metavar="EXPR", help="only tests whose names match (pytest's -k)"
+    add("-k", dest="keyword", metavar="EXPR", help="only tests whose names match (pytest's -k)")
+    add("-m", dest="markers", metavar="EXPR", help="only tests whose marks match (pytest's -m)")
+    add("--lf", "--last-failed", dest="last_failed", action="store_true", help="only what failed last")
+    add("--ff", "--failed-first", dest="failed_first", action="store_true", help="what failed last first")
+    add(
+        "--resume-from",
+        metavar="CAT",
+        type=_name,
+        help="continue an ended run: this category and what comes after it",
     )
-    group.add_argument(
-        "-m", dest="markers", metavar="EXPR", help="only tests whose marks match (pytest's -m)"
+    add(
+        "--exclude-env", metavar="ENV", choices=tuple(ENVIRONMENT_NAMES),
+        help="leave out tests marked for this environment",
+    )  # fmt: skip
+    add("--dry-run", action="store_true", help="collect, print the plan and end")
+
+
+def _add_layers(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--execution-mode",
+        metavar="MODE",
+        help="fast_feedback, nightly, commit, development, ci, weekend, all, or a configured mode",
     )
-    group.add_argument(
-        "--lf", "--last-failed", dest="last_failed", action="store_true", help="only what failed last"
+    add("--use-layers", action="store_true", help="run every layer that is not a background layer")
+    add("--layers", nargs="+", metavar="LAYER", type=_name, help="these layers alone")
+    add(
+        "--master-orchestration",
+        action="store_true",
+        help="layers instead of categories: alone it means --execution-mode fast_feedback",
     )
-    group.add_argument(
-        "--ff", "--failed-first", dest="failed_first", action="store_true", help="what failed last first"
+    add("--max-parallel-layers", metavar="N", type=_positive, default=3, help="layers at the same time (3)")
+    add(
+        "--enable-monitoring",
+        action="store_true",
+        help="accepted; metrics are not built yet, and the run says so",
     )
-    group.add_argument("--list-categories", action="store_true", help="print the categories and end")
-    group.add_argument("--dry-run", action="store_true", help="collect, print the plan and end")
+    add(
+        "--websocket-thread-id",
+        metavar="ID",
+        help="the host application's thread; without a host it has no effect",
+    )
+    add(
+        "--no-progress-streaming",
+        action="store_true",
+        help="no live view: results are told when they are final",
+    )
 
 
 def _add_running(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--project-root", metavar="DIR", help="the project to test (default: this directory's repository)"
-    )
-    group.add_argument("--python", metavar="EXE", help="the interpreter of the project's tests")
-    group.add_argument("--env", choices=ENVIRONMENTS, default="test", help="environment (default: test)")
-    group.add_argument(
-        "-n",
-        "--numprocesses",
-        "--workers",
-        dest="lanes",
-        metavar="N",
-        help="lanes (default: usable CPUs; auto)",
-    )
-    group.add_argument(
+    add = group.add_argument
+    add("--project-root", metavar="DIR", help="the project to test (default: this directory's repository)")
+    add("--python", metavar="EXE", help="the interpreter of the project's tests")
+    add(
+        "--env", metavar="ENV", choices=tuple(ENVIRONMENT_NAMES), default="test",
+        help="%(choices)s (default: test)",
+    )  # fmt: skip
+    add("--allow-prod", action="store_true", help="without it nothing runs against prod")
+    add(
+        "-n", "--numprocesses", "--workers", dest="lanes", metavar="N", type=_lanes,
+        help="lanes over which tests are spread, or auto (usable CPUs)",
+    )  # fmt: skip
+    add("--parallel", action="store_true", help="categories side by side, not one after another")
+    add(
+        "--max-workers", metavar="N", type=_positive,
+        help="workers of JavaScript runners; without effect until there are some",
+    )  # fmt: skip
+    add(
         "--isolation",
         choices=("auto", "fork", "spawn"),
         default="auto",
-        help="how lanes are made (default: auto: forked, or spawned where forking is unsafe)",
+        help="how lanes are made (auto: forked, or spawned where forking is unsafe)",
     )
-    group.add_argument(
-        "-x", "--exitfirst", dest="exit_first", action="store_true", help="stop after the first failure"
-    )
-    group.add_argument("--maxfail", type=_count, default=0, metavar="N", help="stop after N failures")
-    group.add_argument("--fast-fail", action="store_true", help="stop after the first failure (legacy name)")
-    group.add_argument("--fail-fast-mode", choices=FAIL_FAST_MODES, help="when failures stop the run")
-    group.add_argument("--test-timeout", type=_seconds, metavar="SECONDS", help="limit of each test")
-    group.add_argument("--run-timeout", type=_seconds, metavar="SECONDS", help="limit of the whole run")
-    group.add_argument(
-        "--grace", type=_seconds, default=5.0, metavar="SECONDS", help="time to end when told to (5)"
-    )
-    group.add_argument(
-        "--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone"
-    )
-    group.add_argument(
-        "--no-coverage", action="store_true", help="accepted: coverage is only measured if pytest is told to"
-    )
-    group.add_argument("--pdb", action="store_true", help="debugger on failure: one lane, in this terminal")
+    add("--no-coverage", action="store_true", help="measure no coverage, whatever the project's options say")
+    add("--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone")
+    add("--pdb", action="store_true", help="debugger on failure: one lane, in this terminal")
+
+
+def _add_stopping(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("-x", "--exitfirst", dest="exit_first", action="store_true", help="stop after the first failure")
+    add("--maxfail", type=_count, default=0, metavar="N", help="stop after N failures (0: never)")
+    add("--fast-fail", action="store_true", help="stop after the first failure (legacy name)")
+    add(
+        "--fail-fast-mode", metavar="MODE", choices=FAIL_FAST_MODES,
+        help="when failures stop the run: %(choices)s (default: category_failure; layers have strategies of their own)",
+    )  # fmt: skip
+    add("--test-timeout", type=_seconds, metavar="TIME", help="limit of each test: 90, 1.5, 90s, 2m, 1h")
+    add("--run-timeout", type=_seconds, metavar="TIME", help="limit of the whole run")
+    add("--grace", type=_seconds, default=5.0, metavar="TIME", help="time to end when told to (5)")
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--progress-mode", choices=PROGRESS_MODES, help="default: console on a terminal, else simple"
-    )
-    group.add_argument(
-        "--verbose", "-v", action="store_true", help="a line per test; everything that is owed"
-    )
-    group.add_argument("--junitxml", metavar="PATH", help="write a JUnit XML report")
-    group.add_argument("--output", metavar="DIR", help="write reports into this directory")
-    group.add_argument(
-        "-s", dest="no_capture", action="store_true", help="show what tests print (pytest's -s)"
-    )
-    group.add_argument(
-        "--tb", choices=("auto", "long", "short", "line", "native", "no"), help="traceback style"
-    )
+    add = group.add_argument
+    add(
+        "--progress-mode", metavar="MODE", choices=SHOWN,
+        help="%(choices)s (default: console on a terminal, else simple)",
+    )  # fmt: skip
+    add("-v", "--verbose", action="store_true", help="a line per test; everything that is owed")
+    add("--junitxml", metavar="PATH", help="write a JUnit XML report")
+    add("--output", metavar="DIR", help="write reports into this directory")
+    add("-s", dest="no_capture", action="store_true", help="show what tests print (pytest's -s)")
+    add(
+        "--tb", metavar="STYLE", choices=("auto", "long", "short", "line", "native", "no"),
+        help="tracebacks: %(choices)s",
+    )  # fmt: skip
 
 
-def _add_orchestration(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--execution-mode", metavar="MODE", help="fast_feedback, nightly, or a configured mode"
-    )
-    group.add_argument(
-        "--use-layers", action="store_true", help="run every layer that is not a background layer"
-    )
-    group.add_argument("--layers", nargs="+", metavar="LAYER", help="only these layers")
-
-
-def _add_later(group: argparse._ArgumentGroup) -> None:
-    flag = {"action": "store_const", "const": True, "default": None, "help": argparse.SUPPRESS}
-    value = {"default": None, "help": argparse.SUPPRESS}
-    for name in LATER_SWITCHES:
-        group.add_argument(f"--{name}", **flag)  # type: ignore[arg-type]
-    for name in LATER_VALUES:
-        group.add_argument(f"--{name}", **value)  # type: ignore[arg-type]
-    group.add_argument("--only-changed", nargs="?", const="HEAD", **value)  # type: ignore[arg-type]
-    group.add_argument("--exclude-env", choices=ENVIRONMENTS, **value)  # type: ignore[arg-type]
-    group.add_argument("--splitting-strategy", choices=SPLITTING, **value)  # type: ignore[arg-type]
-    group.add_argument("--cypress-browser", choices=("chrome", "firefox", "edge", "electron"), **value)  # type: ignore[arg-type]
-    group.add_argument("--flaky-result", choices=("pass", "fail"), **value)  # type: ignore[arg-type]
-    names = ", ".join(sorted(flag for flag in NOT_YET.values()))
-    group.description = f"{names}; execution modes {', '.join(LATER_MODES)}; progress mode websocket"
+def _add_answers(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("-h", "--help", action="help", help="print this and end")
+    add("--version", action="version", version=f"apex {__version__}", help="print the version and end")
+    add("--list-categories", action="store_true", help="the categories, by priority")
+    add("--show-layers", action="store_true", help="the layers and modes, with limits and categories")
+    add("--show-category-stats", action="store_true", help="tests, failures and durations as last seen")
+    add("--orchestration-status", action="store_true", help="what runs now, last verdicts, what is owed")
+    add("--validate", action="store_true", help="check the configuration (4 on a mistake)")
 
 
 def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, list[str]]:
     """Our options, and what stands after `--` for pytest. Raises `UserError`."""
     arguments = list(argv)
-    if arguments and arguments[0] in LATER_COMMANDS:
-        raise UserError(f"`{prog} {arguments[0]}` is not built yet", "today there is: apex run (the default)")
-    if arguments and arguments[0] == "run":
+    first = arguments[0] if arguments else ""
+    if first in COMMANDS:
+        raise UserError(
+            f"`{prog} {first}` is not built yet", "today there is: apex run (the default), apex status"
+        )
+    if first == "run":
         del arguments[0]
+    elif first == "status":
+        arguments[0] = "--orchestration-status"
     cut = arguments.index("--") if "--" in arguments else len(arguments)
-    options = build_parser(prog).parse_args(arguments[:cut])
+    parser = build_parser(prog)
+    options, strangers = parser.parse_known_args(arguments[:cut])
+    if strangers:
+        raise parser.unrecognized(strangers)
     refuse_later(options)
-    check(options)
+    refuse_contradictions(options)
+    if not any(getattr(options, name) for name in ANSWERS):
+        refuse_production(options.env, options.allow_prod)
+    _complete(options)
     return options, arguments[cut + 1 :]
 
 
-def refuse_later(options: argparse.Namespace) -> None:
-    asked = [flag for name, flag in NOT_YET.items() if getattr(options, name) is not None]
-    if options.execution_mode in LATER_MODES:
-        asked.append(f"--execution-mode {options.execution_mode}")
-    if options.progress_mode == "websocket":
-        asked.append("--progress-mode websocket")
-    if asked:
-        are = "is" if len(asked) == 1 else "are"
-        raise UserError(
-            f"{', '.join(asked)} {are} known but not built yet",
-            "leave it out; see CHANGELOG.md for what is there",
-        )
+def _complete(options: argparse.Namespace) -> None:
+    """What one flag says about another's value."""
+    if options.master_orchestration and not (
+        options.execution_mode
+        or options.layers
+        or options.use_layers
+        or options.category
+        or options.categories
+    ):
+        options.execution_mode = "fast_feedback"
+    if options.no_progress_streaming and options.progress_mode is None:
+        options.progress_mode = "simple"
 
 
-def check(options: argparse.Namespace) -> None:
-    """Combinations without meaning. Raises `UserError` that says why."""
-    if options.category and options.categories:
-        raise UserError(
-            "--category and --categories say the same thing twice", "name all of them after --categories"
-        )
-    named = options.category or options.categories
-    if options.execution_mode and named:
-        raise UserError(
-            "--execution-mode runs layers, --category runs categories: together they have no meaning",
-            "choose one; --layers names the layers of a layered run",
-        )
-    if options.layers and named:
-        raise UserError("--layers and --category contradict each other", "choose layers or categories")
-    if options.layers and options.execution_mode:
-        raise UserError("--layers and --execution-mode both choose the layers", "choose one")
-    if options.exit_first and options.maxfail > 1:
-        raise UserError(f"-x means --maxfail 1, and --maxfail {options.maxfail} was given too", "choose one")
-    if options.pdb and options.lanes not in (None, "1"):
-        raise UserError("--pdb needs the terminal for itself: it runs one lane", "leave out -n, or --pdb")
-    if options.pdb and options.progress_mode == "json":
-        raise UserError("--pdb and --progress-mode json both need stdout", "choose one")
-    if options.lanes is not None and options.lanes != "auto":
-        if not options.lanes.isdigit() or not 1 <= int(options.lanes) <= 256:
-            raise UserError(f"-n takes a number from 1 to 256 or auto, not {options.lanes!r}")
+def without_effect(options: argparse.Namespace) -> list[str]:
+    """What was asked for and changes nothing in this run, one line each: the run says so."""
+    notes = []
+    if options.max_workers is not None:
+        notes.append("--max-workers has no effect: there are no JavaScript runners yet")
+    if options.enable_monitoring:
+        notes.append("--enable-monitoring has no effect: metrics are not built yet")
+    if options.websocket_thread_id is not None:
+        notes.append("--websocket-thread-id has no effect: no host application listens on a WebSocket")
+    return notes
+
+
+def _columns() -> int:
+    text = os.environ.get("COLUMNS", "")
+    if text.isdigit() and int(text) > 0:
+        return max(int(text), 60)
+    try:
+        return max(os.get_terminal_size(1).columns, 60)
+    except (OSError, ValueError):
+        return 100
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty name names nothing")
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -304,6 +318,21 @@ def _seconds(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise argparse.ArgumentTypeError(f"{text!r} is no count")
     return int(text)
+
+
+def _positive(text: str) -> int:
+    number = _count(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("0 is too few; 1 is the least")
+    return number
+
+
+def _lanes(text: str) -> str:
+    if text == "auto" or (
+        text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST_LANES
+    ):
+        return text
+    raise argparse.ArgumentTypeError(f"takes a number from 1 to {MOST_LANES} or auto, not {text!r}")

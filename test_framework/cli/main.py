@@ -10,10 +10,13 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NoReturn
 
-from test_framework.cli.arguments import parse
+from test_framework.cli.arguments import ANSWERS, parse
 from test_framework.model.errors import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,9 +24,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_closed_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        if arguments[:1] == ["completion"]:
+            from test_framework.cli.completion import complete
+
+            return complete(arguments[1:], _program())
         options, pytest_args = parse(arguments, _program())
-        if options.list_categories:
-            return _list_categories(options.project_root, options.env)
+        if any(getattr(options, name) for name in ANSWERS):
+            from test_framework.cli.answers import answer
+
+            return answer(options)
         from test_framework.cli.run import run
 
         return run(options, pytest_args, arguments)
@@ -61,16 +70,6 @@ def complain(error: UserError) -> None:
 def _program() -> str:
     name = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else "apex"
     return name if name != "__main__.py" else "apex"
-
-
-def _list_categories(project_root: str | None, environment: str) -> int:
-    from test_framework.cli.catalogue import category_lines
-    from test_framework.configuration.load import load_settings
-    from test_framework.engine.project import find_root
-
-    settings = load_settings(find_root(project_root), environment)
-    sys.stdout.write("\n".join(category_lines(settings)) + "\n")
-    return 0
 
 
 def entry() -> NoReturn:

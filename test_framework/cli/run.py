@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from test_framework.cli.arguments import without_effect
 from test_framework.cli.pytest_itself import become_pytest, only_prints
 from test_framework.core.selection import MODES
 from test_framework.model.errors import UserError
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace, pytest_args: Sequence[str], argv: Sequence[
     started: Started | None = None
     mode, plugins = told.execution_mode, place.settings.plugins
     if mode is None or mode in MODES or mode in place.settings.modes or not plugins:
-        preparation = prepare(told, place, argv)
+        preparation = prepare(told, place, argv, without_effect(options))
         if only_prints(pytest_args):
             become_pytest(preparation.interpreter, preparation.project_root, preparation.pytest_args)
         started = start(preparation)

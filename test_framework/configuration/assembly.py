@@ -17,7 +17,7 @@ from test_framework.configuration.graph import check_graph
 from test_framework.configuration.inert import inert_notes
 from test_framework.configuration.mistakes import Mistake, raise_all
 from test_framework.configuration.repair import repaired
-from test_framework.core.settings_mapping import deep_merged
+from test_framework.core.overrides import deep_merged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from test_framework.configuration.mistakes import Mistake, Path, nearest, quoted, written
-from test_framework.core.settings import ENVIRONMENT_NAMES, ENVIRONMENTS
-from test_framework.core.settings_mapping import layer_mapping
+from test_framework.core.names import ENVIRONMENT_NAMES, ENVIRONMENTS
+from test_framework.core.overrides import layer_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

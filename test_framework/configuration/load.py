@@ -14,15 +14,15 @@ import os
 import stat
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from test_framework import __version__
-from test_framework.core.settings import ENVIRONMENT_NAMES
-from test_framework.core.settings_mapping import settings_from_mapping
+from test_framework.core.names import ENVIRONMENT_NAMES
 from test_framework.model.errors import UserError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from test_framework.configuration.documents import Document
     from test_framework.core.settings import Settings
@@ -44,17 +44,28 @@ def load_settings(project_root: Path, environment: str = "test") -> Settings:
 
     Raises `UserError` (usage) with every mistake of every file, or for an unknown environment.
     """
+    from test_framework.core.settings_mapping import settings_from_mapping
+
     environment = canonical_environment(environment)
+    mapping, notes, sources = load_mapping(project_root)
+    return settings_from_mapping(mapping, environment, notes, sources)
+
+
+def load_mapping(project_root: Path) -> tuple[Mapping[str, Any], list[str], list[str]]:
+    """The checked mapping of the project for all environments, its notes, and the files that were read.
+
+    Raises `UserError` (usage) with every mistake of every file.
+    """
     found, unreadable = _project_files(project_root)
     if not found and not unreadable:
-        return settings_from_mapping(shipped_mapping(), environment)
+        return shipped_mapping(), [], []
     key = _key(found)
     cache = project_root / ".apex" / "cache" / "configuration"
     kept = None if unreadable else _kept(cache, key)
     if kept is None:
         kept = _read(found, unreadable)
         _keep(project_root / ".apex", cache, key, kept)
-    return settings_from_mapping(kept["mapping"], environment, kept["notes"], kept["sources"])
+    return kept["mapping"], kept["notes"], kept["sources"]
 
 
 def canonical_environment(name: str) -> str:

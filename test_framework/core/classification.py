@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from test_framework.core.settings import PRIORITIES, Settings
+from test_framework.core.names import PRIORITIES
+from test_framework.core.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

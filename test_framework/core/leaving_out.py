@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from test_framework.core.names import ENVIRONMENT_NAMES
 from test_framework.core.pattern import filter_matcher, text_matcher
-from test_framework.core.settings import ENVIRONMENT_NAMES, LayerCategory, LayerSettings, Settings
+from test_framework.core.settings import LayerCategory, LayerSettings, Settings
 from test_framework.model.errors import UserError
 from test_framework.model.plan import TestInfo
 

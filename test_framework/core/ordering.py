@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from test_framework.core.settings import PRIORITIES, CategorySettings, Settings
+from test_framework.core.names import PRIORITIES
+from test_framework.core.settings import CategorySettings, Settings
 from test_framework.model.plan import LayerPlan
 
 

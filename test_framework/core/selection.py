@@ -11,7 +11,8 @@ import difflib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from test_framework.core.settings import ENVIRONMENT_NAMES, Settings
+from test_framework.core.names import ENVIRONMENT_NAMES
+from test_framework.core.settings import Settings
 from test_framework.model.errors import UserError
 
 LEGACY_CATEGORIES = ("unit", "integration", "e2e_critical", "smoke", "api")

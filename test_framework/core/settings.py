@@ -10,17 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from test_framework.core.names import DEFAULT_PRIORITY
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-ENVIRONMENTS = ("test", "dev", "staging", "prod")
-ENVIRONMENT_NAMES = {
-    **{name: name for name in ENVIRONMENTS},
-    "development": "dev",
-    "production": "prod",
-}
-"""Every accepted name of an environment and the one it stands for."""
-PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "OPTIONAL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +22,7 @@ class CategorySettings:
 
     name: str
     description: str = ""
-    priority: str = "MEDIUM"
+    priority: str = DEFAULT_PRIORITY
     """one of PRIORITIES"""
     category_type: str = "functional"
     timeout_seconds: float = 300.0

@@ -6,7 +6,6 @@ Rules: nothing is started here; a thing that does not exist is a `UserError` tha
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,6 +43,8 @@ def find_interpreter(asked: str | None, configured: str, root: Path, environ: Ma
 
 def _existing(name: str, where: str, root: Path) -> str:
     if os.sep not in name:
+        import shutil
+
         found = shutil.which(name)
     else:
         path = Path(name).expanduser()

@@ -17,6 +17,8 @@ class LaneRequest:
     isolation: str = "auto"
     """auto | fork | spawn | inline"""
     tune_gc: bool = True
+    measure_coverage: bool = True
+    """False: pytest-cov measures nothing, whatever the project's options say"""
 
     def session(self, quiet: bool) -> dict[str, Any]:
         """The request for one pytest session; `quiet`: its tests are known already, a digest of them is enough."""
@@ -25,6 +27,7 @@ class LaneRequest:
             "quiet": quiet,
             "visible": self.isolation == "inline",
             "tune_gc": self.tune_gc,
+            "measure_coverage": self.measure_coverage,
         }
 
     def spawned(

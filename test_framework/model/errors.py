@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from test_framework.model.outcome import ExitCode
+from test_framework.model.exit_codes import ExitCode
 
 
 class UserError(Exception):

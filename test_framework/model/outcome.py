@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from test_framework.model.exit_codes import ExitCode as ExitCode  # noqa: PLC0414 - one of these words, kept apart for speed
+
 
 class Outcome(StrEnum):
     """How one attempt of one test ended."""
@@ -52,23 +54,6 @@ class StopReason(IntEnum):
     INTERRUPT = 60
     SECOND_INTERRUPT = 70
     INTERNAL_ERROR = 80
-
-
-class ExitCode(IntEnum):
-    """Exit codes of the command: 0-6 are pytest's own, 10 and above are ours."""
-
-    OK = 0
-    FAILED = 1
-    INTERRUPTED = 2
-    INTERNAL_ERROR = 3
-    USAGE = 4
-    NO_TESTS = 5
-    WARNINGS = 6
-    OWED = 10
-    GATE = 11
-    ENVIRONMENT = 12
-    BUDGET = 13
-    INCOMPLETE = 14
 
 
 EXIT_PRECEDENCE = (3, 2, 1, 12, 13, 11, 10, 14, 6, 5, 4, 0)

@@ -35,9 +35,15 @@ class RunOptions(NamedTuple):
     markers: str | None = None
     last_failed: bool = False
     failed_first: bool = False
+    pattern: str | None = None
+    exclude_env: str | None = None
+    resume_from: str | None = None
     dry_run: bool = False
     lanes: str | None = None
     """a number as text, auto, or None: as many as there are usable CPUs"""
+    parallel: bool = False
+    max_parallel_layers: int = 3
+    allow_prod: bool = False
     isolation: str = "auto"
     exit_first: bool = False
     maxfail: int = 0

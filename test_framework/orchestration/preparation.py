@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from test_framework.configuration.load import load_settings
+from test_framework.core.production import refuse_production
 from test_framework.core.selection import Wish, choose
 from test_framework.core.settings import Settings
 from test_framework.engine.processes import Keeper, Zygote, test_environment
@@ -38,6 +39,8 @@ class Preparation(NamedTuple):
     pytest_args: tuple[str, ...]
     arguments: tuple[str, ...] = ()
     """the words of the command line, for the record"""
+    notes: tuple[str, ...] = ()
+    """what the run says before it starts"""
 
     @property
     def mode(self) -> str:
@@ -73,8 +76,14 @@ def find_place(options: RunOptions) -> Place:
     return Place(project_root=root, settings=load_settings(root, options.env))
 
 
-def prepare(options: RunOptions, place: Place | None = None, arguments: Sequence[str] = ()) -> Preparation:
-    """Find what a run needs. Raises `UserError` for what does not exist or is not known."""
+def prepare(
+    options: RunOptions,
+    place: Place | None = None,
+    arguments: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Preparation:
+    """Find what a run needs. Raises `UserError` for what does not exist, is not known or is not allowed."""
+    refuse_production(options.env, options.allow_prod)
     place = place or find_place(options)
     root, settings = place.project_root, place.settings
     interpreter = find_interpreter(options.python, settings.tests.interpreter, root, os.environ)
@@ -92,6 +101,7 @@ def prepare(options: RunOptions, place: Place | None = None, arguments: Sequence
         wish=wish,
         pytest_args=(*options_for_pytest(options), *found),
         arguments=tuple(arguments),
+        notes=tuple(notes),
     )
 
 
@@ -125,6 +135,11 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         grace_seconds=options.grace,
         last_failed=options.last_failed,
         failed_first=options.failed_first,
+        pattern=options.pattern,
+        exclude_env=options.exclude_env,
+        resume_from=options.resume_from,
+        parallel=options.parallel,
+        max_parallel_layers=options.max_parallel_layers,
     )
 
 

@@ -59,7 +59,7 @@ class Run:
         self.directory: RunDirectory | None = None
         self._started = started
         self._progress_mode = progress_mode
-        self._told_notes = list(notes)
+        self._told_notes = [*started.preparation.notes, *notes]
         self._execution: LayerExecutionAgent | None = None
         self._seconds: dict[str, float] = {}
         self._started_at = ""
@@ -93,6 +93,7 @@ class Run:
             preparation.pytest_args,
             isolation=preparation.isolation,
             tune_gc=not self.options.no_gc_tuning,
+            measure_coverage=not self.options.no_coverage,
         )
         executor = PytestLanes(self._started.keeper, self._started.zygote, request, output)
         synchroniser = asyncio.create_task(_synchronise(journal))

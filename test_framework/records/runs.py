@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from test_framework.records.places import RUN_ID, is_alive, state_home
+
 if TYPE_CHECKING:
     from test_framework.model.facts import Stamped
 
-RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 KEEP_RUNS = 50
 
 
@@ -81,15 +81,6 @@ def make_private(base: Path) -> None:
         ignore.write_text("*\n", encoding="utf-8")
 
 
-def state_home(project_root: Path) -> Path:
-    """Where a project that cannot be written to keeps its runs (XDG base directory specification)."""
-    import hashlib
-
-    home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    name = hashlib.sha256(os.fsencode(project_root)).hexdigest()[:16]
-    return Path(home) / "netra-apex" / name
-
-
 def read_facts(path: Path) -> Iterator[Stamped]:
     """The facts of a run's file. A torn tail is dropped; damaged lines in the middle are skipped."""
     from test_framework.model.wire import WireError, decode
@@ -100,21 +91,6 @@ def read_facts(path: Path) -> Iterator[Stamped]:
                 yield decode(line)
             except (WireError, ValueError, TypeError):
                 continue
-
-
-def is_alive(path: Path) -> bool:
-    """Whether the host of the run in this directory still holds its lock."""
-    try:
-        fd = os.open(path / "lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def prune(runs: Path, keep: int = KEEP_RUNS) -> None:

@@ -184,6 +184,23 @@ def test_plugin_gives_what_it_gives_plain_pytest(plugin: str, version: str, twic
     PROOFS.get(plugin, check_nothing_more)(run, answer, ours, theirs)
 
 
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_no_coverage_overrules_the_project_s_own_options(isolation: str, tmp_path: Path, apex: Any) -> None:
+    version = PYTHONS[0]
+    python = environment(version, pins_of("cov_gate", version))
+    project = tmp_path / "cov_gate"
+    shutil.copytree(PLUGINS / "cov_gate", project, ignore=NEVER_COPIED)
+    measured = apex(project, args=("--isolation", isolation), python=python)
+    assert "Required test coverage of 95" in said_at_the_end(measured), "the project asks for no coverage"
+    assert [*project.glob(".coverage*")] != []
+    for path in project.glob(".coverage*"):
+        path.unlink()
+    run = apex(project, args=("--isolation", isolation, "--no-coverage"), python=python)
+    assert run.exit_code == 0, run.explain()
+    assert "coverage" not in said_at_the_end(run).lower()
+    assert [*project.glob(".coverage*")] == []
+
+
 @pytest.mark.parametrize(("version", "age", "release"), PYTESTS, ids=[f"{p}-{r}" for p, _, r in PYTESTS])
 @pytest.mark.parametrize("project", VERSIONS["projects"])
 def test_corpus_is_the_same_with_this_pytest(

@@ -27,6 +27,12 @@ def xdist_off(option: Any) -> None:
             setattr(option, name, value)
 
 
+def coverage_off(option: Any) -> None:
+    """What `--no-cov` means to pytest-cov, also where the project's own options ask for coverage."""
+    if hasattr(option, "no_cov"):
+        option.no_cov = True
+
+
 def basetemp(config: Any) -> str:
     """The session's directory for temporary files, made if need be; '' where there is none."""
     factory = getattr(config, "_tmp_path_factory", None)

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from . import channel
-from .adaptation import be_spawned, for_spawned_lanes, xdist_off
+from .adaptation import be_spawned, coverage_off, for_spawned_lanes, xdist_off
 from .garbage import Garbage
 from .hearing import wanted_reports
 from .inventory import Inventory
@@ -94,6 +94,8 @@ class Zygote:
 
     def _adapt(self, option: Any) -> None:
         xdist_off(option)
+        if not self.request.get("measure_coverage", True):
+            coverage_off(option)
         if "worker" in self.request:
             be_spawned(option, self.request["worker"])
 

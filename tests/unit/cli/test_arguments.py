@@ -2,15 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from test_framework.cli.arguments import (
-    LATER_COMMANDS,
-    LATER_MODES,
-    LATER_SWITCHES,
-    LATER_VALUES,
-    NOT_YET,
-    build_parser,
-    parse,
-)
+from test_framework.cli import later
+from test_framework.cli.arguments import FAIL_FAST_MODES, build_parser, parse, without_effect
+from test_framework.cli.combinations import CONTRADICTIONS, given
 from test_framework.model.errors import UserError
 from test_framework.orchestration.options import RunOptions
 from test_framework.orchestration.preparation import make_wish
@@ -43,7 +37,7 @@ def refusal(*argv: str) -> UserError:
         ("--test-timeout 1.5s", "test_timeout", 1.5),
         ("--run-timeout 2m", "run_timeout", 120.0),
         ("--run-timeout 1h", "run_timeout", 3600.0),
-        ("--env production", "env", "production"),
+        ("--env development", "env", "development"),
         ("--layers a b", "layers", ["a", "b"]),
         ("--no-coverage", "no_coverage", True),
         ("run --verbose", "verbose", True),
@@ -67,20 +61,103 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 
 def test_every_flag_of_the_future_is_refused_by_its_own_name() -> None:
-    for name in LATER_SWITCHES:
+    for name in later.SWITCHES:
         assert f"--{name} is known but not built yet" in refusal(f"--{name}").what
-    for name in LATER_VALUES:
+    for name in (*later.VALUES, *later.OPTIONAL):
         assert f"--{name} is known but not built yet" in refusal(f"--{name}", "1").what
-    for mode in LATER_MODES:
+    for name, choices in later.CHOICES.items():
+        for choice in choices:
+            assert f"--{name} is known but not built yet" in refusal(f"--{name}", choice).what
+    for mode in later.MODES:
         assert f"--execution-mode {mode}" in refusal("--execution-mode", mode).what
-    for word in LATER_COMMANDS:
+    for word in later.COMMANDS:
         assert "not built yet" in refusal(word).what
+    both = refusal("--ctrf", "x", "--real-llm").what
+    assert both == "--ctrf, --real-llm are known but not built yet"
 
 
-def test_the_table_of_future_flags_and_the_parser_agree() -> None:
-    known = {action.dest: action.option_strings for action in build_parser()._actions}
-    assert {name: flag in known[name] for name, flag in NOT_YET.items()} == dict.fromkeys(NOT_YET, True)
-    assert set(NOT_YET) >= {name.replace("-", "_") for name in (*LATER_SWITCHES, *LATER_VALUES)}
+def test_a_flag_of_the_future_is_refused_beside_a_question_too() -> None:
+    assert "--real-services" in refusal("--list-categories", "--real-services").what
+
+
+def test_every_contradiction_is_refused_with_its_reason() -> None:
+    values = {"--category": "unit", "--categories": "unit", "--layers": "a", "--execution-mode": "nightly",
+              "--junitxml": "x", "--output": "x"}  # fmt: skip
+    for one, other, why in CONTRADICTIONS:
+        argv = []
+        for flag in (one, other):
+            argv += flag.split() if " " in flag or flag not in values else [flag, values[flag]]
+        error = refusal(*argv)
+        assert f"{one} and {other}" in error.what
+        assert why in error.what
+
+
+def test_the_table_of_contradictions_names_flags_and_values_that_exist() -> None:
+    options, _ = parse([])
+    known = {flag: action for action in build_parser()._actions for flag in action.option_strings}
+    for flag in {side for pair in CONTRADICTIONS for side in pair[:2]}:
+        assert given(options, flag) is False
+        name, _, value = flag.partition(" ")
+        assert not value or value in (known[name].choices or ())
+
+
+@pytest.mark.parametrize("name", ["prod", "production"])
+def test_nothing_runs_against_production_by_accident(name: str) -> None:
+    assert "--allow-prod" in refusal("--env", name).hint
+    assert "--allow-prod" in refusal("--env", name, "--dry-run").what
+    assert parse(["--env", name, "--allow-prod"])[0].env == name
+    assert parse(["--env", name, "--list-categories"])[0].list_categories
+
+
+def test_master_orchestration_alone_means_the_fast_layer() -> None:
+    assert parse(["--master-orchestration"])[0].execution_mode == "fast_feedback"
+    assert parse(["--master-orchestration", "--category", "unit"])[0].execution_mode is None
+    assert parse(["--master-orchestration", "--use-layers"])[0].execution_mode is None
+    assert parse(["--master-orchestration", "--execution-mode", "nightly"])[0].execution_mode == "nightly"
+
+
+def test_without_streaming_the_output_is_simple() -> None:
+    assert parse(["--no-progress-streaming"])[0].progress_mode == "simple"
+    assert parse(["--no-progress-streaming", "--progress-mode", "silent"])[0].progress_mode == "silent"
+
+
+def test_what_has_no_effect_yet_is_said() -> None:
+    assert without_effect(parse([])[0]) == []
+    notes = without_effect(
+        parse(["--max-workers", "2", "--enable-monitoring", "--websocket-thread-id", "t"])[0]
+    )
+    assert [note.split()[0] for note in notes] == [
+        "--max-workers",
+        "--enable-monitoring",
+        "--websocket-thread-id",
+    ]
+
+
+def test_the_status_command_is_the_status_flag() -> None:
+    assert parse(["status", "--env", "dev"])[0].orchestration_status
+
+
+def test_each_mode_of_failing_fast_is_accepted() -> None:
+    assert [parse(["--fail-fast-mode", mode])[0].fail_fast_mode for mode in FAIL_FAST_MODES] == [
+        *FAIL_FAST_MODES
+    ]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "-n 0",
+        "-n 257",
+        "-n -1",
+        "-n ²",
+        "--workers many",
+        "--max-workers 0",
+        "--max-parallel-layers 0",
+        "--maxfail -1",
+    ],
+)
+def test_what_is_no_number_of_something_is_refused(argv: str) -> None:
+    assert argv.split(maxsplit=1)[0] in refusal(*argv.split()).what
 
 
 def test_a_flag_that_is_nearly_right_is_answered_with_the_right_one() -> None:

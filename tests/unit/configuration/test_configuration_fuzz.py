@@ -13,7 +13,7 @@ from test_framework.configuration.assembly import assemble
 from test_framework.configuration.load import shipped_mapping
 from test_framework.configuration.toml_reading import read_toml
 from test_framework.configuration.yaml_reading import read_yaml
-from test_framework.core.settings import ENVIRONMENTS
+from test_framework.core.names import ENVIRONMENTS
 from test_framework.core.settings_mapping import settings_from_mapping
 from test_framework.model.errors import UserError
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from test_framework.core.names import PRIORITIES
 from test_framework.core.planning import Known, make_plan
 from test_framework.core.selection import Wish, choose, homes
 from test_framework.core.settings import (
-    PRIORITIES,
     CategorySettings,
     ExecutionSettings,
     LayerCategory,

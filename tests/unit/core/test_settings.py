@@ -8,8 +8,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from test_framework.core.overrides import deep_merged, in_order
 from test_framework.core.settings import CategorySettings, ExecutionSettings
-from test_framework.core.settings_mapping import deep_merged, in_order, settings_from_mapping
+from test_framework.core.settings_mapping import settings_from_mapping
 
 MAPPING = {
     "layers": {

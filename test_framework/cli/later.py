@@ -1,0 +1,62 @@
+"""What is known and not built yet: flags, modes and sub-commands that are refused by name, never ignored."""
+
+from __future__ import annotations
+
+from test_framework.model.errors import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+SWITCHES = (
+    "real-llm", "real-services", "disable-auto-split", "cypress-headed", "background-e2e", "queue-e2e",
+    "background-status", "no-cache", "observation", "no-warm",
+)  # fmt: skip
+VALUES = (
+    "window-size", "background-category", "background-results", "kill-background", "background-timeout", "shard",
+    "retries", "time", "ctrf", "explain", "resume", "attach", "executor",
+)  # fmt: skip
+CHOICES = {
+    "splitting-strategy": (
+        "time_based", "count_based", "category_based", "complexity_based", "dependency_aware", "hybrid",
+    ),
+    "cypress-browser": ("chrome", "firefox", "edge", "electron"),
+    "flaky-result": ("pass", "fail"),
+}  # fmt: skip
+OPTIONAL = {"only-changed": "HEAD"}
+"""flags whose value may be left out, and what it is then"""
+MODES = ("background", "hybrid")
+PROGRESS_MODES = ("websocket",)
+COMMANDS = (
+    "init", "schema", "serve", "watch", "services", "history", "cache", "report", "compare", "trends", "explain",
+    "shadow", "simulate", "doctor", "clean",
+)  # fmt: skip
+
+FLAGS = tuple(sorted(f"--{name}" for name in (*SWITCHES, *VALUES, *CHOICES, *OPTIONAL)))
+
+
+def add_later(group: argparse._ArgumentGroup, hidden: str) -> None:
+    """Add the flags to a parser's group; `hidden` is argparse's mark of what the help does not list."""
+    for name in SWITCHES:
+        group.add_argument(f"--{name}", action="store_const", const=True, help=hidden)
+    for name in VALUES:
+        group.add_argument(f"--{name}", help=hidden)
+    for name, choices in CHOICES.items():
+        group.add_argument(f"--{name}", choices=choices, help=hidden)
+    for name, value in OPTIONAL.items():
+        group.add_argument(f"--{name}", nargs="?", const=value, help=hidden)
+
+
+def refuse_later(options: argparse.Namespace) -> None:
+    """Raise `UserError` that names everything asked for that is not built yet."""
+    asked = [flag for flag in FLAGS if getattr(options, flag[2:].replace("-", "_")) is not None]
+    if options.execution_mode in MODES:
+        asked.append(f"--execution-mode {options.execution_mode}")
+    if options.progress_mode in PROGRESS_MODES:
+        asked.append(f"--progress-mode {options.progress_mode}")
+    if asked:
+        are = "is" if len(asked) == 1 else "are"
+        raise UserError(
+            f"{', '.join(asked)} {are} known but not built yet",
+            "leave it out; see CHANGELOG.md for what is there",
+        )

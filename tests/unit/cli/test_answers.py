@@ -1,0 +1,121 @@
+"""Answers without a run, from `main` to the last line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from test_framework.cli.category_stats import statistics, statistics_lines
+from test_framework.cli.main import main
+from test_framework.cli.status import status, status_lines
+from test_framework.records.runs import RunDirectory
+
+BROKEN = "layers: {quick: {categories: [{name: unit}], priorty: 1}}\n"
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def asked(capsys: pytest.CaptureFixture[str], root: Path, *argv: str) -> tuple[int, str, str]:
+    code = main(["--project-root", str(root), *argv])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def running_now(text: str) -> str:
+    return text.split("Running now")[1].split("Last verdicts", maxsplit=1)[0]
+
+
+def test_several_answers_come_in_a_fixed_order(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, text, _ = asked(capsys, tmp_path, "--show-layers", "--list-categories")
+    assert code == 0
+    assert 0 <= text.index("AVAILABLE TEST CATEGORIES") < text.index("AVAILABLE TEST LAYERS")
+
+
+@pytest.mark.parametrize(
+    "flag", ["--list-categories", "--show-layers", "--show-category-stats", "--orchestration-status"]
+)
+def test_in_json_mode_each_answer_is_one_object_on_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, flag: str
+) -> None:
+    code, text, _ = asked(capsys, tmp_path, flag, "--progress-mode", "json")
+    assert code == 0
+    (line,) = text.splitlines()
+    assert isinstance(json.loads(line), dict)
+
+
+def test_the_status_is_true_of_a_project_with_a_broken_configuration(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "apex.yaml").write_text(BROKEN)
+    code, text, error = asked(capsys, tmp_path, "--list-categories")
+    assert (code, text) == (4, "")
+    assert "priority" in error
+    code, text, _ = asked(capsys, tmp_path, "--orchestration-status", "--progress-mode", "json")
+    assert code == 0
+    assert "priorty" in json.loads(text)["degraded"][0]
+    assert asked(capsys, tmp_path, "--validate")[0] == 4
+
+
+def test_the_status_shows_a_run_that_goes_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    directory = RunDirectory.create(tmp_path, "r1")
+    assert (
+        "r1"
+        in asked(capsys, tmp_path, "--orchestration-status")[1]
+        .split("Running now")[1]
+        .split("Last verdicts")[0]
+    )
+    directory.close()
+    _, text, _ = asked(capsys, tmp_path, "--orchestration-status")
+    assert "nothing" in text.split("Running now")[1].split("Last verdicts")[0]
+    assert "1 run ended without a verdict, last r1" in text
+
+
+def test_the_status_counts_what_is_owed_and_names_what_is_degraded(tmp_path: Path) -> None:
+    path = tmp_path / ".apex" / "runs" / "r1"
+    path.mkdir(parents=True)
+    layer = {
+        "layer": "fast",
+        "status": "failed",
+        "reason": "rate",
+        "tests": 3,
+        "done": 2,
+        "failed": 1,
+        "seconds": 1,
+    }
+    result = {
+        "run": "r1", "mode": "nightly", "exit_code": 1, "verdict": "failed", "started_at": "then", "seconds": 1.5,
+        "ledger": {}, "owed": {"not chosen": 3, "stopped": 1}, "alerts": ["slow\x1b"],
+        "broken_sinks": {"junit": "full"},
+        "layers": [layer],
+    }  # fmt: skip
+    (path / "result.json").write_text(json.dumps(result))
+    found = status(tmp_path, "test", ["fast", "slow"], ["old"])
+    assert found["layers"]["slow"] is None
+    assert found["degraded"] == ["old", "last run: slow\x1b", "last run: junit: full"]
+    text = "\n".join(status_lines(found))
+    assert "Owed after the last run: 4" in text
+    assert "failed (rate), 2 of 3 tests, 1 failed, r1" in text
+    assert "never run here" in text
+    assert "\x1b" not in text
+
+
+def test_statistics_count_each_category_with_its_slowest_test() -> None:
+    tests: list[dict[str, Any]] = [
+        {"test": "a", "category": "unit", "outcome": "passed", "seconds": 1.0},
+        {"test": "b", "category": "unit", "outcome": "timed_out", "seconds": 2.0},
+        {"test": "c", "category": "unit", "outcome": "skipped", "seconds": 0.0},
+        {"test": "d", "category": "api", "outcome": "passed", "seconds": 9.0},
+        {"test": "e", "category": "api", "outcome": "lost", "seconds": 50.0},
+    ]
+    rows = statistics(tests, ["unit", "api", "smoke"])
+    assert [*rows] == ["api", "unit", "smoke"]
+    assert rows["unit"] == {"tests": 3, "passed": 1, "failed": 1, "other": 1, "seconds": 3.0, "slowest": "b"}
+    assert (rows["api"]["tests"], rows["api"]["seconds"]) == (1, 9.0)
+    assert statistics_lines(rows)[-1] == "never seen here: smoke"
+    assert "no test has run here yet" in statistics_lines(statistics([], ["unit"]))
