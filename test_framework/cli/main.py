@@ -28,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from test_framework.cli.completion import complete
 
             return complete(arguments[1:], _program())
+        if arguments[:1] == ["history"]:
+            from test_framework.cli import history
+
+            return history.run(arguments[1:], _program())
         options, pytest_args = parse(arguments, _program())
         if any(getattr(options, name) for name in ANSWERS):
             from test_framework.cli.answers import answer

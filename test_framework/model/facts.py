@@ -27,6 +27,12 @@ class RunStarted:
     layers: tuple[str, ...] = ()
     budget_seconds: float | None = None
     arguments: tuple[str, ...] = ()
+    host: str = ""
+    revision: str = ""
+    """of the version control system: the commit that is checked out"""
+    tree: str = ""
+    """a name for the contents of the project; equal names mean equal contents; empty: not known"""
+    dirty: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +167,8 @@ class TestFinished:
     subtests_passed: int = 0
     output: str = ""
     """reference to the whole output in the run's directory when a section was cut"""
+    peak_memory_bytes: int | None = None
+    """of the process while the test ran; None: not measured"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

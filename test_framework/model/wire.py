@@ -95,14 +95,20 @@ def seal(text: str) -> bytes:
     return b'%s,"crc":"%08x"}' % (head, zlib.crc32(head))
 
 
-def decode(line: bytes) -> Stamped:
-    """The stamped fact of a line. Raises `WireError` for a torn, altered or unknown line."""
-    line = line.rstrip(b"\n")
+def unseal(line: bytes) -> bytes:
+    """A sealed line's text up to its CRC. Raises `WireError` for a line that was not written so."""
     head, mark, tail = line.rpartition(b',"crc":"')
     if not mark or len(tail) != 10 or not tail.endswith(b'"}'):
         raise WireError("line without checksum")
     if b"%08x" % zlib.crc32(head) != tail[:8]:
         raise WireError("checksum does not match")
+    return head
+
+
+def decode(line: bytes) -> Stamped:
+    """The stamped fact of a line. Raises `WireError` for a torn, altered or unknown line."""
+    line = line.rstrip(b"\n")
+    head = unseal(line)
     try:
         body: dict[str, Any] = json.loads(head + b"}")
         return _stamped(body, line)

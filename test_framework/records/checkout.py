@@ -1,0 +1,54 @@
+"""Which state of the project a run saw, as git tells it: the revision, and a name for the contents of the tree.
+
+Rules: git is asked, never told; it may be absent, slow or the project no repository at all: then nothing is known. The
+repository's own programs (fsmonitor, external diffs, filters of other people) are not started where git allows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+LIMIT_SECONDS = 5.0
+_GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "--no-optional-locks")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """`tree` names the contents: git's own name when nothing is changed, else that and a digest of the changes."""
+
+    revision: str = ""
+    tree: str = ""
+    dirty: bool | None = None
+
+
+def read_checkout(root: Path) -> Checkout:
+    """The checkout around `root`; empty where git cannot tell."""
+    try:
+        revision, tree = _git(root, "rev-parse", "HEAD", "HEAD^{tree}").decode("ascii").split()
+        changes = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
+        if not changes:
+            return Checkout(revision, tree, dirty=False)
+        digest = hashlib.sha256(_git(root, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv"))
+        top = Path(os.fsdecode(_git(root, "rev-parse", "--show-toplevel").rstrip(b"\n")))
+        for entry in sorted(changes.split(b"\0")):
+            if entry.startswith(b"?? "):
+                state = (top / os.fsdecode(entry[3:])).lstat()
+                digest.update(b"%s\0%d\0%d\0" % (entry, state.st_size, state.st_mtime_ns))
+        return Checkout(revision, f"{tree}+{digest.hexdigest()[:16]}", dirty=True)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return Checkout()
+
+
+def _git(root: Path, *arguments: str) -> bytes:
+    return subprocess.run(
+        [*_GIT, *arguments],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=LIMIT_SECONDS,
+    ).stdout
