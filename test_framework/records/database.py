@@ -20,8 +20,8 @@ from urllib.parse import quote
 from test_framework.records.migrations import APPLICATION, NEWEST, migrate, version_of
 
 NAME = "history.sqlite3"
-CHECKED_BYTES = 16 * 1024 * 1024
-"""a larger file is checked whole by `apex history stats` and when it is read, not whenever it is opened"""
+CHECKED_BYTES = 2 * 1024 * 1024
+"""a larger file is checked when its last user was killed, and by `apex history stats`; 5 ms a MiB are too long"""
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -82,12 +82,17 @@ def open_database(
     """
     path = base / NAME
     notes: list[str] = []
-    with troubles():
-        try:
+    try:
+        with troubles():
             if not os.path.lexists(path):
                 _make(path, summarise, wait)
             return _open(path, summarise, wait, whole, notes), notes
-        except HistoryError as problem:
+    except HistoryError as problem:
+        with troubles():
+            if problem.kind in ("full", "unwritable", "broken") and path.is_file():
+                return _read_only(
+                    path, problem.kind, f"{path} cannot be written to: {problem.message}"
+                ), notes
             if problem.kind != "damaged":
                 raise
             _move_aside(path, wait, problem.message, notes)
@@ -123,7 +128,7 @@ def _make(path: Path, summarise: Callable[[sqlite3.Connection], None], wait: flo
 def _open(
     path: Path, summarise: Callable[[sqlite3.Connection], None], wait: float, whole: bool, notes: list[str]
 ) -> Database:
-    state = path.stat()
+    state, left_behind = path.stat(), _has_content(path.with_name(path.name + "-wal"))
     if not path.is_file():
         raise HistoryError("damaged", "it is a directory" if path.is_dir() else "it is no regular file")
     if not state.st_size:
@@ -139,7 +144,7 @@ def _open(
             return _read_only(path, "newer", why)
         if not version or connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
             raise HistoryError("damaged", "it is no history of apex")
-        if whole or state.st_size <= CHECKED_BYTES:
+        if whole or left_behind or state.st_size <= CHECKED_BYTES:
             check(connection)
         if version < NEWEST:
             _renew(path, connection, summarise, wait, notes)
@@ -160,9 +165,8 @@ def check(connection: sqlite3.Connection) -> None:
 
 def _read_only(path: Path, kind: str, why: str) -> Database:
     """Read what can be read. A file in WAL mode needs its companions, or the promise that nobody writes."""
-    wal = path.with_name(path.name + "-wal")
     modes = ["ro"]
-    if kind == "unwritable" and not (wal.exists() and wal.stat().st_size):
+    if kind != "newer" and not _has_content(path.with_name(path.name + "-wal")):
         modes.append("ro&immutable=1")
     for mode in modes:
         connection = _connect(path, mode, 0.0)
@@ -273,6 +277,10 @@ def _alone(path: Path, wait: float) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _draft(path: Path) -> Path:

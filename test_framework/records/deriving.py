@@ -119,7 +119,7 @@ def _insert_attempts(
     database: sqlite3.Connection, run: int, attempts: Sequence[f.TestFinished], tests: dict[str, int]
 ) -> None:
     database.executemany(
-        "INSERT OR REPLACE INTO attempts (run, test, attempt, outcome, blame, seconds, worker, layer, category, flags,"
+        "INSERT INTO attempts (run, test, attempt, outcome, blame, seconds, worker, layer, category, flags,"
         " peak_memory_bytes, signature) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (

@@ -7,6 +7,7 @@ tail is dropped, damaged lines in the middle are counted and left out; nothing i
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +20,13 @@ from test_framework.records.runs import is_alive
 FACTS = "facts.jsonl"
 _TAIL = 1 << 18
 _FINISHED = b'"type":"run.finished"'
-_LEFT_OUT = tuple(
-    b'"type":"%s"' % kind.WIRE_TYPE.encode("ascii")
-    for kind in (f.TestStarted, f.SubtestFinished, f.WarningRecorded, f.PluginReported)
+_LEFT_OUT = re.compile(
+    '"type":"(?:{})"'.format(
+        "|".join(
+            re.escape(kind.WIRE_TYPE)
+            for kind in (f.TestStarted, f.SubtestFinished, f.WarningRecorded, f.PluginReported)
+        )
+    ).encode("ascii")
 )
 _ENVELOPE = 256
 """bytes within which a line's type stands"""
@@ -40,6 +45,7 @@ class RecordedRun:
     finished: f.RunFinished | None = None
     ledger: Ledger = field(default_factory=Ledger)
     attempts: list[f.TestFinished] = field(default_factory=list)
+    """one for each test and attempt; of two the last counts, as in the fold"""
     damaged: int = 0
     torn: bool = False
 
@@ -73,12 +79,13 @@ def read_run(directory: Path) -> RecordedRun:
     run.started, run.planned, run.finished = state.started, state.planned, state.finished
     run.seconds = state.finished.seconds if state.finished is not None else state.elapsed
     run.ledger = _ledger(state)
+    run.attempts = list({(each.test, each.attempt): each for each in run.attempts}.values())
     return run
 
 
 def _take(line: bytes, run: RecordedRun, state: RunState) -> None:
     try:
-        if any(kind in line[:_ENVELOPE] for kind in _LEFT_OUT):
+        if _LEFT_OUT.search(line, 0, _ENVELOPE):
             unseal(line)
             return
         stamped = decode(line)
