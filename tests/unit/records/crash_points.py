@@ -1,4 +1,4 @@
-"""Kills a forked child at its n-th step of writing: every statement of SQL, rename, removal and synchronisation is one."""
+"""Kills a forked child at its n-th step of writing: a statement of SQL, a rename, a removal, a synchronisation."""
 
 from __future__ import annotations
 
