@@ -70,10 +70,9 @@ def run(arguments: Sequence[str], prog: str) -> int:
     if options.verb == "path":
         _answer(options, {"path": str(base / "history.sqlite3")}, [str(base / "history.sqlite3")])
         return 0
-    if options.verb != "import" and not base.is_dir():
-        _answer(options, None, ["no run of this project is recorded yet"])
-        return 0
     files = _import_files(base, root, options.files) if options.verb == "import" else []
+    if not base.is_dir():
+        return _without_history(options, files)
     history = History(base, wait=5.0, whole=options.verb in ("stats", "rebuild"))
     try:
         history.catch_up()
@@ -91,6 +90,15 @@ def _base(root: Path) -> Path:
 
     inside, outside = root / ".apex", state_home(root)
     return outside if not (inside / "runs").is_dir() and (outside / "runs").is_dir() else inside
+
+
+def _without_history(options: argparse.Namespace, files: list[Any]) -> int:
+    """Nothing is recorded here, and none of the files held a test of this project."""
+    if options.verb == "import":
+        _answer(options, *_imported(files))
+        return 1
+    _answer(options, None, ["no run of this project is recorded yet"])
+    return 0
 
 
 # -- verbs ----------------------------------------------------------------------------------------------------
@@ -140,6 +148,12 @@ def _rebuild(history: History, root: Path, options: argparse.Namespace, files: l
 
 def _import(history: History, root: Path, options: argparse.Namespace, files: list[Any]) -> int:
     del root
+    _answer(options, *_imported(files))
+    return 0 if history.writable and any(each.tests for each in files) else 1
+
+
+def _imported(files: list[Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """What became of files of results, for programs and for people."""
     lines: list[str] = []
     for each in files:
         already = " (taken in before)" if each.already else ""
@@ -151,9 +165,7 @@ def _import(history: History, root: Path, options: argparse.Namespace, files: li
         if each.untimed:
             lines.append(f"  {_plural(each.untimed, 'test')} without a duration")
         lines += ["  " + line for line in _named("no test of this project", list(each.unmapped))]
-    body = [{name: getattr(each, name) for name in each.__slots__} for each in files]
-    _answer(options, body, lines)
-    return 0 if history.writable and any(each.tests for each in files) else 1
+    return [{name: getattr(each, name) for name in each.__slots__} for each in files], lines
 
 
 def _prune(history: History, root: Path, options: argparse.Namespace, files: list[Any]) -> int:

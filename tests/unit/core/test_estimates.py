@@ -74,7 +74,9 @@ def test_wall_time_is_between_the_bounds_of_longest_first(chains: list[Duration]
 
 
 @given(st.lists(durations, min_size=1, max_size=20), st.integers(1, 5))
-def test_one_more_lane_never_makes_the_work_of_equal_chains_longer(chains: list[Duration], lanes: int) -> None:
+def test_one_more_lane_never_makes_the_work_of_equal_chains_longer(
+    chains: list[Duration], lanes: int
+) -> None:
     equal = [Duration(chains[0].seconds)] * len(chains)
     assert wall_seconds(equal, lanes + 1).expected <= wall_seconds(equal, lanes).expected + 1e-9
 

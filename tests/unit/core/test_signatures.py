@@ -25,7 +25,8 @@ def test_what_differs_from_run_to_run_does_not_count(one: str, other: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("no file a.txt", "no file b.txt"), ("KeyError: 'a'", "KeyError: 'b'"), ("/x/a.py", "/x/b.py")]
+    ("one", "other"),
+    [("no file a.txt", "no file b.txt"), ("KeyError: 'a'", "KeyError: 'b'"), ("/x/a.py", "/x/b.py")],
 )
 def test_what_makes_a_failure_another_failure_counts(one: str, other: str) -> None:
     assert normalised(one) != normalised(other)
@@ -45,7 +46,10 @@ def test_a_normalised_text_is_short_and_on_one_line(text: str) -> None:
         (("failed", "ValueError: port 12 is bad"), Signature("ValueError", "port <n> is bad")),
         (("error", "requests.exceptions.Timeout"), Signature("requests.exceptions.Timeout", "")),
         (("timed_out", "took more than 3 s"), Signature("timed_out", "took more than <n> s")),
-        (("crashed", "killed by SIGSEGV", "", "tests/test_a.py:7"), Signature("crashed", "killed by SIGSEGV", "tests/test_a.py")),
+        (
+            ("crashed", "killed by SIGSEGV", "", "tests/test_a.py:7"),
+            Signature("crashed", "killed by SIGSEGV", "tests/test_a.py"),
+        ),
         (
             ("failed", "KeyError: 'x'", "tests/test_a.py:3: in test_a\nsrc/deep/thing.py:9: KeyError\n"),
             Signature("KeyError", "'x'", "deep/thing.py"),

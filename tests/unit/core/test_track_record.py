@@ -59,7 +59,9 @@ def test_attempts_without_a_duration_are_no_samples() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 9), st.sampled_from(["passed", "skipped", "xfailed"])), max_size=30))
-def test_adding_quiet_attempts_one_by_one_is_the_same_as_reading_them_all(rows: list[tuple[float, str]]) -> None:
+def test_adding_quiet_attempts_one_by_one_is_the_same_as_reading_them_all(
+    rows: list[tuple[float, str]],
+) -> None:
     step = TrackRecord()
     for seconds, outcome in rows:
         step = step.after_quiet(seconds, outcome, "unit")
