@@ -357,12 +357,12 @@ SITUATIONS = {
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_a_process_killed_at_any_step_leaves_a_history_that_the_next_completes(
-    tmp_path: Path, situation: str
+    quick_disk: Path, situation: str
 ) -> None:
     prepare, action = SITUATIONS[situation]
     expected: dict[str, object] | None = None
     for step in range(500):
-        base = tmp_path / str(step)
+        base = quick_disk / str(step)
         base.mkdir()
         prepare(base)
         write_run(base, 9, [(TEST, 1, Outcome.PASSED), ("tests/test_c.py::test_c", 1, Outcome.PASSED)])

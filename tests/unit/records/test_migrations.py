@@ -84,13 +84,13 @@ def test_the_older_file_is_kept_and_named(tmp_path: Path, version: int) -> None:
     assert History(tmp_path).notes == []
 
 
-def test_a_migration_killed_at_any_step_leaves_the_old_schema_or_the_new(tmp_path: Path) -> None:
-    today = tmp_path / "today"
+def test_a_migration_killed_at_any_step_leaves_the_old_schema_or_the_new(quick_disk: Path) -> None:
+    today = quick_disk / "today"
     today.mkdir()
     expected = content_of(fresh(today))
     left = set()
     for step in range(500):
-        base = tmp_path / str(step)
+        base = quick_disk / str(step)
         base.mkdir()
         path = sample(1, base)
         killed = killed_at(step, lambda base=base: History(base).close())  # type: ignore[misc]
