@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from test_framework.core.estimates import (
@@ -26,6 +26,7 @@ def sure(*values: float) -> list[Duration]:
     return [Duration(value, 0.0, 5) for value in values]
 
 
+@settings(deadline=None)
 @given(st.lists(seconds, min_size=1, max_size=30))
 def test_a_mean_lies_within_its_samples_and_equal_samples_have_no_spread(samples: list[float]) -> None:
     found = duration_of(samples)
@@ -64,6 +65,7 @@ def test_groups_say_how_many_of_their_tests_were_never_timed() -> None:
     assert (found["fresh"].tests, found["fresh"].unseen, found["fresh"].work.seconds) == (1, 1, 2.0)
 
 
+@settings(deadline=None)
 @given(st.lists(durations, max_size=40), st.integers(1, 9))
 def test_wall_time_is_between_the_bounds_of_longest_first(chains: list[Duration], lanes: int) -> None:
     span = wall_seconds(chains, lanes)
@@ -73,6 +75,7 @@ def test_wall_time_is_between_the_bounds_of_longest_first(chains: list[Duration]
     assert 0 <= span.low <= span.expected <= span.high
 
 
+@settings(deadline=None)
 @given(st.lists(durations, min_size=1, max_size=20), st.integers(1, 5))
 def test_one_more_lane_never_makes_the_work_of_equal_chains_longer(
     chains: list[Duration], lanes: int

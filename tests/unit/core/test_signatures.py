@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from test_framework.core.signatures import MOST_CHARACTERS, Signature, normalised, signature
@@ -32,6 +32,7 @@ def test_what_makes_a_failure_another_failure_counts(one: str, other: str) -> No
     assert normalised(one) != normalised(other)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_normalised_text_is_short_and_on_one_line(text: str) -> None:
     found = normalised(text)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from test_framework.core.track_record import SAMPLES, Attempt, TrackRecord, track_record
@@ -58,6 +58,7 @@ def test_attempts_without_a_duration_are_no_samples() -> None:
     assert track_record([attempt("passed", flags=("untimed",)), attempt("passed")]).recent == (1.0,)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 9), st.sampled_from(["passed", "skipped", "xfailed"])), max_size=30))
 def test_adding_quiet_attempts_one_by_one_is_the_same_as_reading_them_all(
     rows: list[tuple[float, str]],

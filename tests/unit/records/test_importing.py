@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from test_framework.records import foreign_results, importing
@@ -176,12 +176,14 @@ def test_a_file_that_is_too_large_is_refused(project: Path, monkeypatch: pytest.
         take_in(project, junit() + " " * 1000)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: junit(text).encode()))
 def test_any_bytes_are_results_or_are_refused(data: bytes) -> None:
     with contextlib.suppress(ForeignError):
         importing._read(data)
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda each: st.lists(each) | st.dictionaries(
     st.sampled_from(["results", "tests", "name", "status", "duration", "tool", "summary", "start", "suite", "retries"]),
     each,
