@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from test_framework.cli.arguments import Parser
-from test_framework.cli.project import find_root
+from test_framework.engine.project import find_root
 from test_framework.model.errors import UserError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def run(arguments: Sequence[str], prog: str) -> int:
 
 def _base(root: Path) -> Path:
     """Where this project's runs are recorded: in it, or in the user's state directory if it cannot be written to."""
-    from test_framework.records.runs import state_home
+    from test_framework.records.places import state_home
 
     inside, outside = root / ".apex", state_home(root)
     return outside if not (inside / "runs").is_dir() and (outside / "runs").is_dir() else inside

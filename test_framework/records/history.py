@@ -20,9 +20,9 @@ from test_framework.model.outcome import BAD
 from test_framework.records import database as files
 from test_framework.records.database import Database, HistoryError, troubles, writing
 from test_framework.records.deriving import forget, insert, restored, summarise
+from test_framework.records.places import RUN_ID
 from test_framework.records.recorded_run import RecordedRun, is_over, read_run
 from test_framework.records.retention import Removed, Retention, prune_directories, prune_rows
-from test_framework.records.runs import RUN_ID
 
 WAIT_SECONDS = 0.25
 """how long another process's lock is waited for; a run is not slowed by more"""

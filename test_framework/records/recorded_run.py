@@ -15,7 +15,7 @@ from test_framework.core.run_state import RunState
 from test_framework.model import facts as f
 from test_framework.model.outcome import Ledger
 from test_framework.model.wire import WireError, decode, unseal
-from test_framework.records.runs import is_alive
+from test_framework.records.places import is_alive
 
 FACTS = "facts.jsonl"
 _TAIL = 1 << 18

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from test_framework.records.deriving import forget
-from test_framework.records.runs import RUN_ID, is_alive
+from test_framework.records.places import RUN_ID, is_alive
 
 PINNED = "pinned"
 ROW_RUNS = 500
