@@ -26,6 +26,10 @@ from test_framework.records.retention import Removed, Retention, prune_directori
 
 WAIT_SECONDS = 0.25
 """how long another process's lock is waited for; a run is not slowed by more"""
+START_SECONDS = 0.5
+"""of adding runs that died or could not be added, before a run"""
+END_SECONDS = 5.0
+"""of adding runs after a run; its own comes first"""
 PARTS = ("runs", "imports")
 """folders of recorded runs: our own, and results of other runners"""
 _BAD = frozenset(outcome.value for outcome in BAD)
@@ -244,6 +248,24 @@ class History:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def recall(base: Path) -> tuple[Remembered, list[str]]:
+    """What a run wants to know when it begins, and notes for the user; runs that died meanwhile are added first."""
+    history = History(base)
+    history.catch_up(START_SECONDS)
+    remembered = history.remembered()
+    history.close()
+    return remembered, history.notes
+
+
+def keep(base: Path, retention: Retention) -> list[str]:
+    """What a run does when it is over: it becomes part of the history, and what is too old or too large goes. Notes."""
+    history = History(base)
+    history.catch_up(END_SECONDS)
+    history.prune(retention)
+    history.close()
+    return history.notes
 
 
 def _run_ids(database: sqlite3.Connection) -> set[str]:
