@@ -15,6 +15,12 @@ def git(root: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no slow git."""
+    monkeypatch.setattr("test_framework.records.checkout.LIMIT_SECONDS", 60.0)
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     root = tmp_path / "repository"
@@ -71,6 +77,18 @@ def test_programs_of_the_repository_are_not_started(repository: Path) -> None:
     (repository / "a.py").write_text("a = 2\n")
     assert read_checkout(repository).dirty
     assert not mark.exists()
+
+
+def test_a_git_that_does_not_answer_is_not_waited_for(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = repository.parent / "bin"
+    folder.mkdir()
+    (folder / "git").write_text("#!/bin/sh\nexec sleep 60\n")
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setattr("test_framework.records.checkout.LIMIT_SECONDS", 0.05)
+    assert read_checkout(repository) == Checkout()
 
 
 def test_where_git_cannot_tell_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
