@@ -41,8 +41,6 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self._environment = environment
         self._project_root = project_root
         self._dispatcher: Dispatcher | None = None
-        self.cut_badly: frozenset[str] = frozenset()
-        """chains whose tests depend on the order inside them"""
 
     @property
     def executor(self) -> Executor:
@@ -100,9 +98,6 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             look.plan, tests, self.executor, self.journal, self._on_tick, self._environment, look.suspects
         )
         await self._dispatcher.run()
-        self.cut_badly = frozenset(
-            tests[test].chain for test in look.suspects if test not in state.failures and test in tests
-        )
         well = sorted(test for test in look.suspects if test not in state.failures)
         if well:
             names = ", ".join(well[:5]) + (" and more" if len(well) > 5 else "")

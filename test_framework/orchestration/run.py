@@ -28,13 +28,14 @@ from test_framework.engine.requests import LaneRequest
 from test_framework.model import facts as f
 from test_framework.model.errors import UserError
 from test_framework.model.facts import Stamped
-from test_framework.model.outcome import BAD, UNPROVEN, ExitCode, StopReason, Verdict
+from test_framework.model.outcome import ExitCode, StopReason, Verdict
 from test_framework.orchestration.layer_execution_agent import LayerExecutionAgent
 from test_framework.orchestration.preparation import Started
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
 from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
-from test_framework.records.last_run import LastRun
-from test_framework.records.runs import RunDirectory, prune
+from test_framework.records.history import recall, tidy
+from test_framework.records.retention import Retention
+from test_framework.records.runs import RunDirectory
 from test_framework.sinks.protocol import Sink
 from test_framework.sinks.result import result
 
@@ -61,7 +62,7 @@ class Run:
         self._progress_mode = progress_mode
         self._told_notes = [*started.preparation.notes, *notes]
         self._execution: LayerExecutionAgent | None = None
-        self._seconds: dict[str, float] = {}
+        self._tidying: asyncio.Task[list[str]] | None = None
         self._started_at = ""
         self._cancelled: tuple[str, str] | None = None
         self._cancel_collecting = asyncio.Event()
@@ -104,9 +105,8 @@ class Run:
         try:
             journal.record(self._run_started())
             journal.flush()
-            for note in self._notes():
-                journal.record(f.AlertRaised(kind="degraded", message=note))
-            known = await asyncio.to_thread(self._known)
+            self._say_degraded(self._notes())
+            known = await self._known()
             collection = await self._collect(executor)
             if collection is not None:
                 orchestrator = TestOrchestratorAgent(preparation.settings, preparation.wish)
@@ -186,10 +186,7 @@ class Run:
         directory = self.directory
 
         def publish(stamped: Stamped, state: RunState) -> None:
-            fact = stamped.fact
             self._started_at = self._started_at or stamped.ts
-            if type(fact) is f.TestFinished:
-                self._seconds[fact.test] = fact.seconds
             progress.handle(stamped, state)
 
         journal = Journal(
@@ -248,11 +245,28 @@ class Run:
             arguments=preparation.arguments,
         )
 
-    def _known(self) -> Known:
-        if self.directory is None:
+    async def _known(self) -> Known:
+        """What the history says of the tests; read while pytest collects them."""
+        base = self._memory
+        if not base.is_dir():
             return Known()
-        record = LastRun.load(self.directory.path.parent.parent)
-        return Known(record.seconds, record.failed, frozenset(record.whole))
+        remembered, notes = await asyncio.to_thread(recall, base)
+        self._say_degraded(notes)
+        if self.directory is not None:
+            retention = Retention.from_settings(self.preparation.settings.history)
+            self._tidying = asyncio.create_task(asyncio.to_thread(tidy, base, retention))
+        return Known(remembered.seconds, remembered.failed, remembered.whole, remembered.flaky)
+
+    @property
+    def _memory(self) -> Path:
+        """Where runs and history are kept."""
+        if self.directory is not None:
+            return self.directory.path.parent.parent
+        return self.preparation.project_root / ".apex"
+
+    def _say_degraded(self, notes: Sequence[str]) -> None:
+        for note in notes:
+            self.journal.record(f.AlertRaised(kind="degraded", message=note))
 
     @property
     def _legacy(self) -> bool:
@@ -319,9 +333,8 @@ class Run:
         else:
             verdict = judge(state, rules)
         ledger = verdict.ledger
-        broken = await asyncio.to_thread(self._remember)
-        if broken is not None:
-            journal.record(f.SinkFailed(sink="last run", message=f"cannot be kept: {broken.strerror}"))
+        if self._tidying is not None:
+            self._say_degraded(await self._tidying)
         journal.record(
             f.RunFinished(
                 exit_code=int(verdict.exit_code),
@@ -343,31 +356,6 @@ class Run:
     def _close_directory(self) -> None:
         if self.directory is not None:
             self.directory.close()
-
-    def _remember(self) -> OSError | None:
-        """Keep durations and failures for the next run's order, in another thread; returns why that cannot be."""
-        if self.directory is None:
-            return None
-        base = self.directory.path.parent.parent
-        outcomes = {
-            test: outcome.value for test, outcome in self.state.final.items() if outcome not in UNPROVEN
-        }
-        if not outcomes:
-            return None
-        record = LastRun.load(base)
-        record.merge(
-            {test: self._seconds[test] for test in outcomes},
-            outcomes,
-            frozenset(outcome.value for outcome in BAD),
-        )
-        if self._execution is not None:
-            record.whole |= self._execution.cut_badly
-        try:
-            record.save(base)
-            prune(base / "runs")
-        except OSError as problem:
-            return problem
-        return None
 
 
 def _cancel_fact(reason: str, text: str) -> f.CancelRequested:

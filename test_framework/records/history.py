@@ -28,8 +28,8 @@ WAIT_SECONDS = 0.25
 """how long another process's lock is waited for; a run is not slowed by more"""
 START_SECONDS = 0.5
 """of adding runs that died or could not be added, before a run"""
-END_SECONDS = 5.0
-"""of adding runs after a run; its own comes first"""
+TIDY_SECONDS = 5.0
+"""of adding runs while tests run"""
 PARTS = ("runs", "imports")
 """folders of recorded runs: our own, and results of other runners"""
 _BAD = frozenset(outcome.value for outcome in BAD)
@@ -251,7 +251,7 @@ class History:
 
 
 def recall(base: Path) -> tuple[Remembered, list[str]]:
-    """What a run wants to know when it begins, and notes for the user; runs that died meanwhile are added first."""
+    """What a run wants to know when it begins, and notes for the user; runs that ended meanwhile are added first."""
     history = History(base)
     history.catch_up(START_SECONDS)
     remembered = history.remembered()
@@ -259,10 +259,13 @@ def recall(base: Path) -> tuple[Remembered, list[str]]:
     return remembered, history.notes
 
 
-def keep(base: Path, retention: Retention) -> list[str]:
-    """What a run does when it is over: it becomes part of the history, and what is too old or too large goes. Notes."""
+def tidy(base: Path, retention: Retention) -> list[str]:
+    """What is done beside the tests: earlier runs become part of the history, what is too old or too large goes. Notes.
+
+    The run itself is added by the next run, or by whoever asks first, so that no run waits for its own bookkeeping.
+    """
     history = History(base)
-    history.catch_up(END_SECONDS)
+    history.catch_up(TIDY_SECONDS)
     history.prune(retention)
     history.close()
     return history.notes

@@ -15,12 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from test_framework.records.places import RUN_ID, is_alive, state_home
+from test_framework.records.places import state_home
 
 if TYPE_CHECKING:
     from test_framework.model.facts import Stamped
-
-KEEP_RUNS = 50
 
 
 def new_run_id() -> str:
@@ -91,13 +89,3 @@ def read_facts(path: Path) -> Iterator[Stamped]:
                 yield decode(line)
             except (WireError, ValueError, TypeError):
                 continue
-
-
-def prune(runs: Path, keep: int = KEEP_RUNS) -> None:
-    """Remove the oldest ended runs beyond `keep`; live ones stay."""
-    import shutil
-
-    names = sorted(entry.name for entry in runs.iterdir() if RUN_ID.match(entry.name))
-    for name in names[:-keep] if len(names) > keep else ():
-        if not is_alive(runs / name):
-            shutil.rmtree(runs / name, ignore_errors=True)

@@ -267,7 +267,7 @@ def test_a_run_leaves_its_record_to_its_owner_alone(command: Command, project: P
     directories = [path for path in (project / ".apex").rglob("*") if path.is_dir()]
     files = [
         path
-        for name in ("facts.jsonl", "lock", "last_run.json")
+        for name in ("facts.jsonl", "lock", "history.sqlite3")
         for path in project.rglob(f".apex/**/{name}")
     ]
     assert len(directories) == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from test_framework.records.history import recall
 from tests.integration.conftest import Run, processes_of, wait_processes_gone
 from tests.integration.started_command import Command, Started, kill, ledger_adds_up, write
 
@@ -267,9 +268,9 @@ def test_two_runs_at_once_in_one_project_are_both_right(command: Command, tmp_pa
     for record in records:
         facts = [json.loads(line) for line in record.read_bytes().splitlines()]
         assert facts[-1]["outcomes"] == {"passed": 39, "failed": 1}
-    assert json.loads((project / ".apex" / "last_run.json").read_bytes())["failed"] == {
-        "test_a.py::test_n[7]": "failed"
-    }
+    remembered, notes = recall(project / ".apex")
+    assert remembered.failed == {"test_a.py::test_n[7]": "failed"}
+    assert notes == []
 
 
 def read_until(fd: int, words: str, seconds: float = 30.0) -> str:

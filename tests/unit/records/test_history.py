@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from test_framework.core.estimates import duration_of
 from test_framework.model.outcome import Blame, Outcome
-from test_framework.records.history import History, keep, recall
+from test_framework.records.history import History, recall, tidy
 from test_framework.records.readings import category_statistics, file_statistics, last_runs, one_test
 from test_framework.records.retention import Retention
 from tests.unit.records.written_runs import (
@@ -288,7 +288,7 @@ def test_a_rebuild_mends_rows_that_were_altered(tmp_path: Path) -> None:
 def test_a_run_recalls_what_the_runs_before_it_kept_also_one_that_was_killed(tmp_path: Path) -> None:
     write_run(tmp_path, 1, [(TEST, 1, Outcome.PASSED)])
     write_run(tmp_path, 2, [(OTHER, 1, Outcome.PASSED)])
-    assert keep(tmp_path, Retention(keep_runs=1)) == []
+    assert tidy(tmp_path, Retention(keep_runs=1)) == []
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [run_id(2)]
     write_run(tmp_path, 3, [(OTHER, 1, Outcome.FAILED)], over=False)
     known, notes = recall(tmp_path)

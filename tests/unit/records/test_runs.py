@@ -8,15 +8,8 @@ import pytest
 
 from test_framework.model import facts as f
 from test_framework.model.wire import encode
-from test_framework.records.runs import (
-    RUN_ID,
-    RunDirectory,
-    is_alive,
-    new_run_id,
-    prune,
-    read_facts,
-    state_home,
-)
+from test_framework.records.places import RUN_ID, is_alive, state_home
+from test_framework.records.runs import RunDirectory, new_run_id, read_facts
 
 
 @pytest.fixture(autouse=True)
@@ -100,18 +93,6 @@ def test_facts_are_read_back_without_a_torn_tail_and_damaged_lines(tmp_path: Pat
     path = tmp_path / "facts.jsonl"
     path.write_bytes(b"\n".join([lines[0], damaged, b"\xff\xfe garbage", b"", lines[2], lines[3][:-9]]))
     assert [stamped.seq for stamped in read_facts(path)] == [0, 2]
-
-
-def test_pruning_keeps_the_newest_and_every_live_run(tmp_path: Path) -> None:
-    live = RunDirectory.create(tmp_path, "20260101-000000-aaaaaa")
-    for number in range(1, 6):
-        RunDirectory.create(tmp_path, f"20260101-00000{number}-aaaaaa").close()
-    runs = live.path.parent
-    (runs / "not an id").mkdir()
-    prune(runs, keep=2)
-    names = sorted(path.name[:15] for path in runs.iterdir())
-    assert names == ["20260101-000000", "20260101-000004", "20260101-000005", "not an id"]
-    live.close()
 
 
 def test_a_lock_that_is_a_symlink_is_not_followed(tmp_path: Path) -> None:
