@@ -21,6 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_closed_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        if arguments[:1] in (["schema"], ["init"]):
+            from importlib import import_module
+
+            return int(import_module(f"test_framework.cli.{arguments[0]}").run(arguments[1:], _program()))
         options, pytest_args = parse(arguments, _program())
         if options.list_categories:
             return _list_categories(options.project_root, options.env)

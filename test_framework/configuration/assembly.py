@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from test_framework.configuration.checking import check_document
 from test_framework.configuration.documents import Document
-from test_framework.configuration.graph import check_graph
+from test_framework.configuration.graph import Graph, check_graph
 from test_framework.configuration.inert import inert_notes
+from test_framework.configuration.limits import limit_notes
 from test_framework.configuration.mistakes import Mistake, raise_all
 from test_framework.configuration.repair import repaired
 from test_framework.core.settings_mapping import deep_merged
@@ -54,7 +55,8 @@ def assemble(
     for document in documents:
         notes += inert_notes(_owned(document, owners))
     written = {section: owner.data[section] for section, owner in owners.items()}
-    return merged(written, shipped), notes
+    mapping = merged(written, shipped)
+    return mapping, notes + limit_notes(Graph(mapping, owners))
 
 
 def _graph_mistakes(owners: Mapping[str, Document], shipped: Mapping[str, Any]) -> list[Mistake]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from test_framework.configuration.mistakes import Mistake, Path, nearest, quoted, written
+from test_framework.configuration.sense import check_sense
 from test_framework.core.settings import ENVIRONMENT_NAMES, ENVIRONMENTS
 from test_framework.core.settings_mapping import layer_mapping
 
@@ -22,10 +23,13 @@ RESERVED_MODES = frozenset({"all"})
 
 def check_graph(mapping: Mapping[str, Any], documents: Mapping[str, Document]) -> list[Mistake]:
     """All mistakes of reference. `documents`: for each top-level section, the document that wrote it."""
-    return list(dict.fromkeys(_Graph(mapping, documents).check()))
+    graph = Graph(mapping, documents)
+    return list(dict.fromkeys([*graph.check(), *check_sense(graph)]))
 
 
-class _Graph:
+class Graph:
+    """The names of all sources together, and where they were written."""
+
     def __init__(self, mapping: Mapping[str, Any], documents: Mapping[str, Document]) -> None:
         self.mapping = mapping
         self.documents = documents
