@@ -45,7 +45,7 @@ def assemble(
     for document in documents:
         for section in document.data:
             owner = owners.setdefault(section, document)
-            if owner is not document:
+            if owner is not document and section != "metadata":
                 text = f"ignored, {owner.name} comes first and has this section too"
                 notes.append(str(document.mistake((section,), text, "key")))
     mistakes = [mistake for document in documents for mistake in document.mistakes]

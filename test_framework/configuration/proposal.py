@@ -41,8 +41,8 @@ def proposal(found: Survey, program: str = "apex") -> str:
 def _head(found: Survey, program: str) -> Iterator[str]:
     yield "# Configuration of the test runs of this repository."
     yield "#"
-    yield "# Nothing below is switched on: without a change here everything runs as it did before. Take away the"
-    yield "# # at the start of a line (and of the lines it belongs to) to switch it on, and check the file with"
+    yield "# Nothing below is switched on: without a change here everything runs as it did before. To switch a line on,"
+    yield "# take away its leading '#' (and that of the lines it belongs to), then check the file:"
     yield f"# {program} --validate"
     if found.legacy:
         yield "#"
@@ -55,13 +55,9 @@ def _head(found: Survey, program: str) -> Iterator[str]:
     yield "# What was found:"
     for line in _found(found):
         yield f"# - {line}"
-    if "metadata" not in found.taken:
-        yield ""
-        yield "metadata:"
-        yield f"  description: {_quoted(f'Tests of {found.name}')}"
-    else:
-        yield ""
-        yield "modes: {}"
+    yield ""
+    yield "metadata:"
+    yield f"  description: {_quoted(f'Tests of {found.name}')}"
 
 
 def _found(found: Survey) -> Iterator[str]:

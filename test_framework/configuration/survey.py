@@ -221,7 +221,7 @@ def _runners(directory: Path) -> list[str]:
 def _compose_services(path: Path) -> list[ComposeService]:
     services = _at(read_yaml(path.name, _text(path).encode()).data, "services")
     found = []
-    for name, body in services.items() if isinstance(services, dict) else ():
+    for name, body in dict[str, Any](services if isinstance(services, dict) else {}).items():
         if not _NAME.fullmatch(name):
             continue
         image = _at(body, "image")
