@@ -122,7 +122,7 @@ MEANING: dict[str, dict[str, str]] = {
         "inputs": "Files that its outcome depends on, beside those that are seen",
     },
     "Execution": {
-        "layer_execution_mode": "Layers one by one, in steps of dependencies, with background layers beside, or at once",
+        "layer_execution_mode": "Layers one by one, in steps of dependencies, with background ones beside, or at once",
         "global_timeout_minutes": "Deadline of the whole run, in minutes",
         "layer_startup_timeout_seconds": "How long the services of a layer may take to come, in seconds",
         "inter_layer_delay_seconds": "Pause between two layers, in seconds",

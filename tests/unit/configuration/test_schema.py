@@ -14,10 +14,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from pydantic import TypeAdapter, ValidationError
 from typing_extensions import get_type_hints
 
 from test_framework.cli.main import main
-from test_framework.configuration import models, watching
+from test_framework.configuration import models, values, watching
 from test_framework.configuration.checking import check_document
 from test_framework.configuration.documents import Document
 from test_framework.configuration.load import SHIPPED
@@ -142,6 +143,68 @@ def test_the_schema_and_the_reader_accept_and_refuse_the_same_shapes(tree: Any) 
         return
     refused = [error.message for error in VALIDATOR.iter_errors(tree)]
     assert bool(refused) == bool(mistakes(tree)), (refused, mistakes(tree))
+
+
+KINDS = (
+    "Inside",
+    "Endpoint",
+    "Address",
+    "Rule",
+    "Words",
+    "Environments",
+    "Name",
+    "Word",
+    "Marker",
+    "Factory",
+    "Variable",
+)
+PIECES = [
+    "a",
+    "B",
+    "1",
+    "_",
+    "-",
+    ".",
+    "..",
+    "/",
+    "~",
+    ":",
+    "@",
+    " ",
+    "[",
+    "]",
+    "http://",
+    "x.y",
+    "80",
+    "\x00",
+    "é",
+    "%",
+]
+PIECES += ["failure_rate", "owed", ">", "<=", "0.5", "test", "production", "tcp://", "::1"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pattern_of_the_schema_means_what_the_check_of_its_kind_means(kind: str) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(getattr(values, kind))
+    made = adapter.json_schema()
+    validator = Draft202012Validator(made)
+    seen = set()
+
+    @settings(MANY, max_examples=400)
+    @given(
+        st.one_of(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), JUNK, following(made, False))
+    )
+    def same(value: Any) -> None:
+        try:
+            adapter.validate_python(value, strict=True)
+            accepted = True
+        except ValidationError:
+            accepted = False
+        assert validator.is_valid(value) == accepted
+        seen.add(accepted)
+
+    same()
+    assert seen == {True, False}
 
 
 def test_a_mistake_is_refused_by_both() -> None:
