@@ -5,6 +5,7 @@ Rules: a note stands where the project wrote one of the two limits; what shipped
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from test_framework.configuration.sense import taking_over
@@ -35,7 +36,7 @@ def _layer(graph: Graph, layer: str, environment: str | None) -> Iterator[Mistak
     body = graph.body(layer, environment)
     execution: Mapping[str, Any] = graph.mapping.get("execution_config", {})
     limits: Mapping[str, Any] = body.get("resource_limits", {})
-    minutes, seconds = body.get("max_duration_minutes"), None
+    minutes, seconds = body.get("max_duration_minutes"), math.inf
     duration = graph.origin(layer, "max_duration_minutes", environment)
     if minutes is not None:
         seconds = minutes * 60
@@ -50,21 +51,30 @@ def _layer(graph: Graph, layer: str, environment: str | None) -> Iterator[Mistak
         yield from _above(
             graph, ((*at, key), limits.get(key)), execution.get(name), f"execution_config.{name}"
         )
-    places = graph.origin(layer, "categories", environment)
     for index, place in enumerate(body.get("categories", ())):
-        here = (*places, index)
-        category = place.get("timeout_seconds")
-        of_layer = f"the {seconds:g} seconds that the layer has" if seconds else ""
-        yield from _above(graph, ((*here, "timeout_seconds"), category), seconds, of_layer, duration)
-        test = place.get("test_timeout_seconds")
-        yield from _above(graph, ((*here, "test_timeout_seconds"), test), category, "timeout_seconds")
-        lanes = ((*here, "max_parallel_instances"), place.get("max_parallel_instances"))
-        yield from _above(
-            graph, lanes, limits.get("max_parallel_instances"), "the layer's max_parallel_instances"
-        )
+        category, lanes = place.get("timeout_seconds"), limits.get("max_parallel_instances")
         least = place.get("resource_requirements", {}).get("min_memory_mb")
-        needs = ((*here, "resource_requirements", "min_memory_mb"), least)
-        yield from _above(graph, needs, limits.get("max_memory_mb"), "the layer's max_memory_mb")
+        of_layer = f"the {seconds:g} seconds that the layer has"
+        for inner, outer, what, path in (
+            (category, seconds, of_layer, ("timeout_seconds",)),
+            (place.get("test_timeout_seconds"), category, "timeout_seconds", ("test_timeout_seconds",)),
+            (
+                place.get("max_parallel_instances"),
+                lanes,
+                "the layer's max_parallel_instances",
+                ("max_parallel_instances",),
+            ),
+            (
+                least,
+                limits.get("max_memory_mb"),
+                "the layer's max_memory_mb",
+                ("resource_requirements", "min_memory_mb"),
+            ),
+        ):
+            if inner is not None and outer is not None and inner > outer:
+                here = (*graph.origin(layer, "categories", environment), index, *path)
+                other = duration if inner is category else ()
+                yield from _above(graph, (here, inner), outer, what, other)
 
 
 def _above(
@@ -81,4 +91,4 @@ def _above(
 
 
 def _number(what: str, outer: float) -> str:
-    return "" if what.startswith("the ") and "seconds that" in what else f" ({outer:g})"
+    return "" if "seconds that" in what else f" ({outer:g})"
