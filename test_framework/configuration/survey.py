@@ -239,8 +239,9 @@ def _port(entry: Any) -> int | None:
     """The port on this machine of a compose entry: "5433:5432", "127.0.0.1:5433:5432/tcp", {published: 5433}."""
     if isinstance(entry, dict):
         entry = entry.get("published")
-    match = re.fullmatch(r"(?:[^:]+:)?(\d{1,5})(?::\d{1,5})?(?:/\w+)?", str(entry))
-    return int(match[1]) if match and 0 < int(match[1]) < 65_536 else None
+    parts = str(entry).split("/")[0].split(":")
+    port = parts[-2] if len(parts) > 1 else parts[0]
+    return int(port) if re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65_536 else None
 
 
 def _libraries(root: Path) -> dict[str, str]:
