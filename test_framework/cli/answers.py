@@ -31,7 +31,9 @@ def answer(options: argparse.Namespace) -> int:
         if not getattr(options, name):
             continue
         if name == "validate":
-            code = max(code, _validate(root, options.env))
+            from test_framework.cli.validate import validate
+
+            code = max(code, validate(root, options.env, as_json=options.progress_mode == "json"))
             continue
         body, lines = _MAKERS[name](root, options.env)
         if options.progress_mode == "json":
@@ -94,13 +96,3 @@ _MAKERS: Mapping[str, Callable[[Path, str], Answer]] = {
     "show_category_stats": _show_category_stats,
     "orchestration_status": _orchestration_status,
 }
-
-
-def _validate(root: Path, environment: str) -> int:
-    from test_framework.configuration.load import load_mapping
-
-    _, notes, sources = load_mapping(root)
-    where = ", ".join(sources) or "the shipped defaults (this project configures nothing)"
-    sys.stdout.write("".join(f"note: {note}\n" for note in notes))
-    sys.stdout.write(f"configuration is valid for {ENVIRONMENT_NAMES[environment]}: {where}\n")
-    return 0

@@ -80,6 +80,9 @@ Everything after -- goes to the project's pytest: paths, node ids and its own op
   apex --category unit                         the legacy way: a category and what it depends on
   apex -- tests/test_login.py -p no:randomly   exactly these tests
   apex status                                  what runs now, last verdicts, what is owed
+  apex history show                            what was run, and how it ended
+  apex init                                    write a commented apex.yaml for this repository
+  apex schema                                  the JSON Schema of the configuration
   apex completion bash                         flags for the shell (also zsh, fish)
 """
 
@@ -243,7 +246,8 @@ def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, 
     first = arguments[0] if arguments else ""
     if first in COMMANDS:
         raise UserError(
-            f"`{prog} {first}` is not built yet", "today there is: apex run (the default), apex status"
+            f"`{prog} {first}` is not built yet",
+            "today there is: apex run (the default), status, history, init, schema, completion",
         )
     if first == "run":
         del arguments[0]

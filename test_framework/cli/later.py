@@ -28,7 +28,7 @@ OPTIONAL = {"only-changed": "HEAD"}
 MODES = ("background", "hybrid")
 PROGRESS_MODES = ("websocket",)
 COMMANDS = (
-    "init", "schema", "serve", "watch", "services", "history", "cache", "report", "compare", "trends", "explain",
+    "serve", "watch", "services", "cache", "report", "compare", "trends", "explain",
     "shadow", "simulate", "doctor", "clean",
 )  # fmt: skip
 

@@ -28,10 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from test_framework.cli.completion import complete
 
             return complete(arguments[1:], _program())
-        if arguments[:1] == ["history"]:
-            from test_framework.cli import history
+        if arguments[:1] in (["history"], ["init"], ["schema"]):
+            from importlib import import_module
 
-            return history.run(arguments[1:], _program())
+            return int(import_module(f"test_framework.cli.{arguments[0]}").run(arguments[1:], _program()))
         options, pytest_args = parse(arguments, _program())
         if any(getattr(options, name) for name in ANSWERS):
             from test_framework.cli.answers import answer

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from test_framework.configuration.checking import check_document
 from test_framework.configuration.documents import Document
-from test_framework.configuration.graph import check_graph
+from test_framework.configuration.graph import Graph, check_graph
 from test_framework.configuration.inert import inert_notes
+from test_framework.configuration.limits import limit_notes
 from test_framework.configuration.mistakes import Mistake, raise_all
 from test_framework.configuration.repair import repaired
 from test_framework.core.overrides import deep_merged
@@ -44,7 +45,7 @@ def assemble(
     for document in documents:
         for section in document.data:
             owner = owners.setdefault(section, document)
-            if owner is not document:
+            if owner is not document and section != "metadata":
                 text = f"ignored, {owner.name} comes first and has this section too"
                 notes.append(str(document.mistake((section,), text, "key")))
     mistakes = [mistake for document in documents for mistake in document.mistakes]
@@ -54,7 +55,8 @@ def assemble(
     for document in documents:
         notes += inert_notes(_owned(document, owners))
     written = {section: owner.data[section] for section, owner in owners.items()}
-    return merged(written, shipped), notes
+    mapping = merged(written, shipped)
+    return mapping, notes + limit_notes(Graph(mapping, owners))
 
 
 def _graph_mistakes(owners: Mapping[str, Document], shipped: Mapping[str, Any]) -> list[Mistake]:

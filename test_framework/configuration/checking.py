@@ -12,28 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired, Required, get_arg
 from pydantic import ValidationError
 from typing_extensions import get_type_hints, is_typeddict
 
+from test_framework.configuration.legacy import legacy_reason
 from test_framework.configuration.mistakes import Mistake, Path, described, nearest, quoted
 from test_framework.configuration.models import CONFIGURATION, Configuration
+from test_framework.configuration.watching import RECEIVERS
 
 if TYPE_CHECKING:
     from test_framework.configuration.documents import Document
-
-LEGACY_CATEGORY_KEYS = frozenset(
-    {
-        "average_duration",
-        "children",
-        "environment_scope",
-        "estimated_duration",
-        "last_run",
-        "name",
-        "requires_backend",
-        "requires_database",
-        "requires_frontend",
-        "requires_staging_environment",
-        "success_rate",
-    }
-)
-"""Keys of the legacy runner's categories that have no effect here."""
 
 _QUOTED = re.compile(r"'([^']*)'")
 _EXPECTED = {
@@ -44,6 +29,7 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "a mapping",
     "typed_dict_type": "a mapping",
+    "model_attributes_type": "a mapping",
     "int_from_float": "a whole number",
     "finite_number": "a finite number",
 }
@@ -63,10 +49,10 @@ def check_document(document: Document) -> list[str]:
         CONFIGURATION.validate_python(document.data)
     except ValidationError as error:
         for found in error.errors(include_url=False):
-            path = tuple(part for part in found["loc"] if part != "[key]")
-            legacy = len(path) == 3 and path[0] == "categories" and path[2] in LEGACY_CATEGORY_KEYS
-            if legacy and found["type"] == "extra_forbidden":
-                text = "has no effect (a key of the legacy runner), remove it when convenient"
+            path = real_path(found["loc"])
+            reason = legacy_reason(path) if found["type"] == "extra_forbidden" else None
+            if reason is not None:
+                text = f"has no effect (a key of the legacy runner: {reason}), remove it when convenient"
                 notes.append(str(document.mistake(path, text, "key")))
                 continue
             mistake = _mistake(document, path, found)
@@ -75,17 +61,35 @@ def check_document(document: Document) -> list[str]:
     return notes
 
 
+def real_path(location: Path) -> Path:
+    """Where pydantic's location stands in the file: without its mark of a key and the kind of a receiver."""
+    path = tuple(part for part in location if part != "[key]")
+    if path[:2] == ("monitoring", "receivers") and len(path) > 4:
+        return (*path[:3], *path[4:])
+    return path
+
+
 def _mistake(document: Document, path: Path, found: Any) -> Mistake:
     kind, value, context = found["type"], found["input"], found.get("ctx", {})
     is_key = found["loc"][-1:] == ("[key]",)
     if kind == "extra_forbidden":
-        return document.mistake(path, _unknown_key(path), "key")
+        return document.mistake(path, _unknown_key(document, path), "key")
     if kind == "missing":
         return document.mistake(path[:-1], f"the key {quoted(str(path[-1]))} is missing, add it", "key")
     if kind == "environments":
         name, known = context["name"], context["known"]
         expected = nearest(str(name), known) or f", expected {_one_of(list(known))}"
         return document.mistake(path, f"unknown environment: {described(name)}{expected}")
+    if kind == "metric":
+        near = nearest(context["name"], context["known"]) or f", known: {', '.join(context['known'])}"
+        return document.mistake(path, f"unknown metric {quoted(context['name'])}{near}")
+    if kind == "union_tag_not_found":
+        text = f"the key 'kind' is missing, add it: {_one_of(list(RECEIVERS))}"
+        return document.mistake(path, text, "key")
+    if kind == "union_tag_invalid":
+        tag = value["kind"]
+        text = f"expected {_one_of(list(RECEIVERS))}, found {described(tag)}{nearest(str(tag), RECEIVERS)}"
+        return document.mistake((*path, "kind"), text)
     if kind == "literal_error":
         words = _QUOTED.findall(context["expected"])
         text = f"expected {_one_of(words)}, found {described(value)}{nearest(str(value), words)}"
@@ -115,6 +119,10 @@ def _one_of(words: list[str]) -> str:
 
 
 def _pattern(pattern: str, value: object) -> str:
+    if "@" in pattern:
+        return f"expected an e-mail address, found {described(value)}"
+    if "{1,253}" in pattern:
+        return f"expected the name of a host, found {described(value)}"
     if ":" in pattern:
         return f"expected module:factory, found {described(value)}"
     if "{0,63}" in pattern:
@@ -122,8 +130,11 @@ def _pattern(pattern: str, value: object) -> str:
     return f"expected a word of letters, digits and '_', found {described(value)}"
 
 
-def _unknown_key(path: Path) -> str:
+def _unknown_key(document: Document, path: Path) -> str:
     known = known_keys(path[:-1])
+    if path[:2] == ("monitoring", "receivers"):
+        kind = document.data["monitoring"]["receivers"][path[2]]["kind"]
+        known = frozenset(get_type_hints(RECEIVERS[kind]))
     near = nearest(str(path[-1]), known)
     return "unknown key" + (near or f", known here: {', '.join(sorted(known))}" if known else "")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from test_framework.configuration.mistakes import Mistake, Path, nearest, quoted, written
+from test_framework.configuration.sense import check_sense
 from test_framework.core.names import ENVIRONMENT_NAMES, ENVIRONMENTS
 from test_framework.core.overrides import layer_mapping
 
@@ -22,10 +23,13 @@ RESERVED_MODES = frozenset({"all"})
 
 def check_graph(mapping: Mapping[str, Any], documents: Mapping[str, Document]) -> list[Mistake]:
     """All mistakes of reference. `documents`: for each top-level section, the document that wrote it."""
-    return list(dict.fromkeys(_Graph(mapping, documents).check()))
+    graph = Graph(mapping, documents)
+    return list(dict.fromkeys([*graph.check(), *check_sense(graph)]))
 
 
-class _Graph:
+class Graph:
+    """The names of all sources together, and where they were written."""
+
     def __init__(self, mapping: Mapping[str, Any], documents: Mapping[str, Document]) -> None:
         self.mapping = mapping
         self.documents = documents
@@ -136,7 +140,7 @@ class _Graph:
 
     def check_layers(self, environment: str | None) -> Iterator[Mistake]:
         bodies = {layer: self.body(layer, environment) for layer in self.mapping.get("layers", {})}
-        places: dict[str, Path] = {}
+        places: dict[str, tuple[str, int]] = {}
         for layer, body in bodies.items():
             if "categories" not in body:
                 yield from self.wrong(("layers", layer), "the key 'categories' is missing, add it", "key")
@@ -145,16 +149,16 @@ class _Graph:
                 ("conflicts", self.layers | self.categories, "layer or category"),
                 ("required_services", self.services, "service"),
             ):
-                at = self.origin(layer, key, environment)
-                yield from self.unknown(at, body.get(key, ()), known, what)
-            at = self.origin(layer, "categories", environment)
+                if not known.issuperset(body.get(key, ())):
+                    at = self.origin(layer, key, environment)
+                    yield from self.unknown(at, body[key], known, what)
             for index, place in enumerate(body.get("categories", ())):
-                here = (*at, index, "name")
-                first = places.setdefault(place["name"], here)
-                if first != here:
-                    where = f"already stands in {written(first[:-1])}"
-                    text = f"the category {quoted(place['name'])} {where}, keep it in one place"
-                    yield from self.wrong(here, text)
+                first = places.setdefault(place["name"], (layer, index))
+                if first != (layer, index):
+                    where = written((*self.origin(first[0], "categories", environment), first[1]))
+                    text = f"the category {quoted(place['name'])} already stands in {where}, keep it in one place"
+                    at = self.origin(layer, "categories", environment)
+                    yield from self.wrong((*at, index, "name"), text)
         arrows = {layer: body.get("dependencies", ()) for layer, body in bodies.items()}
         yield from self.check_cycles("layers", "dependencies", arrows, "layers", environment)
         yield from self.check_order(bodies, environment)
@@ -176,13 +180,14 @@ class _Graph:
 
     def origin(self, layer: str, key: str, environment: str | None) -> Path:
         """Where the value that holds in the environment was written: an override's place or the base."""
-        for name, canonical in ENVIRONMENT_NAMES.items():
-            overrides = self.mapping["layers"][layer].get("environment_overrides", {})
-            if canonical == environment and key in overrides.get(name, ()):
+        names = [name for name, canonical in ENVIRONMENT_NAMES.items() if canonical == environment]
+        overrides = self.mapping["layers"][layer].get("environment_overrides", {})
+        for name in names:
+            if key in overrides.get(name, ()):
                 return ("layers", layer, "environment_overrides", name, key)
-        for name, canonical in ENVIRONMENT_NAMES.items():
+        for name in names:
             section = self.mapping.get("environments", {}).get(name, {})
-            if canonical == environment and key in section.get("layer_overrides", {}).get(layer, ()):
+            if key in section.get("layer_overrides", {}).get(layer, ()):
                 return ("environments", name, "layer_overrides", layer, key)
         return ("layers", layer, key)
 

@@ -6,115 +6,43 @@ default here (defaults live in core.settings) and nothing is converted: what pas
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Required, TypeVar
+from typing import Annotated, Any, Literal, Required
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
-from pydantic.functional_validators import AfterValidator, BeforeValidator
-from pydantic.json_schema import WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field, StringConstraints, TypeAdapter
 from typing_extensions import TypedDict
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-STRICT = ConfigDict(extra="forbid", strict=True)
-Section = TypeVar("Section")
-
-
-def _strict(section: type[Section]) -> type[Section]:
-    """Mark a section as pydantic wants it marked (its own decorator is younger than the oldest we take)."""
-    section.__pydantic_config__ = STRICT  # type: ignore[attr-defined]
-    return section
-
-
-_ENDPOINT = re.compile(
-    r"(https?|tcp|redis|postgres(ql)?)://[^\s/]+\S*"
-    r"|(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}(/\S*)?"
+from test_framework.configuration.strictness import strict
+from test_framework.configuration.values import (
+    Cost,
+    Count,
+    Days,
+    Delay,
+    Endpoint,
+    Environment,
+    Environments,
+    Factory,
+    Inside,
+    Instances,
+    Marker,
+    Megabytes,
+    MiB,
+    Minutes,
+    Name,
+    Order,
+    Percent,
+    Rate,
+    Seconds,
+    Text,
+    Title,
+    Variable,
+    Variables,
+    Word,
+    Words,
 )
+from test_framework.configuration.watching import Monitoring
 
 
-def _endpoint(text: str) -> str:
-    if not _ENDPOINT.fullmatch(text):
-        raise PydanticCustomError(
-            "endpoint", "expected host:port, host:port/path or a URL such as http://host:1/x"
-        )
-    return text
-
-
-def _inside(text: str) -> str:
-    if text.startswith(("/", "~")) or ".." in text.split("/") or "\0" in text or not text:
-        raise PydanticCustomError("inside", "expected a path inside the project, relative to its root")
-    return text
-
-
-def _words(value: Any) -> Any:
-    if isinstance(value, str) and value.strip():
-        return value
-    if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
-        return value
-    raise PydanticCustomError("words", "expected a command: a list of words, or one line of text")
-
-
-def _unclosed(value: Any) -> Any:
-    import shlex
-
-    if isinstance(value, str):
-        try:
-            shlex.split(value)
-        except ValueError as error:
-            raise PydanticCustomError("words", "expected a command whose quotes are closed") from error
-    return value
-
-
-def _one_or_more(known: Iterable[str]) -> Any:
-    names = tuple(known)
-
-    def check(value: Any) -> Any:
-        for name in value if isinstance(value, list) else [value]:
-            if value is not None and name not in names:
-                raise PydanticCustomError(
-                    "environments", "unknown environment", {"name": name, "known": names}
-                )
-        return value
-
-    return check
-
-
-def _rules(value: Any) -> Any:
-    if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
-        return value
-    raise PydanticCustomError("rules", "expected a mapping or a list of mappings")
-
-
-_TEXTS: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
-Seconds = Annotated[float, Field(gt=0, le=604_800, allow_inf_nan=False, description="seconds")]
-Minutes = Annotated[float, Field(gt=0, le=10_080, allow_inf_nan=False, description="minutes")]
-Delay = Annotated[float, Field(ge=0, le=3_600, allow_inf_nan=False, description="seconds, 0 for none")]
-MiB = Annotated[int, Field(gt=0, le=16_777_216, description="MiB")]
-Percent = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False, description="percent of the machine")]
-Rate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, description="a share, 0.95 for 95 %")]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-Instances = Annotated[int, Field(ge=1, le=4_096)]
-Order = Annotated[int, Field(ge=0, le=1_000_000)]
-Text = Annotated[str, StringConstraints(max_length=2_000)]
-Inside = Annotated[str, AfterValidator(_inside)]
-Words = Annotated[Any, BeforeValidator(_unclosed), BeforeValidator(_words), WithJsonSchema(_TEXTS)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
-Variables = dict[Variable, str]
-Environment = Literal["test", "dev", "staging", "prod", "development", "production"]
-Environments = Annotated[
-    Any,
-    BeforeValidator(_one_or_more(("test", "dev", "staging", "prod", "development", "production"))),
-    WithJsonSchema(_TEXTS),
-]
-Rules = Annotated[Any, BeforeValidator(_rules), WithJsonSchema({"type": ["object", "array"]})]
-
-
-@_strict
+@strict
 class Category(TypedDict, total=False):
     """A kind of test: how urgent, how long, what it needs, and where its tests are found."""
 
@@ -141,8 +69,8 @@ class Category(TypedDict, total=False):
     retry_count: Annotated[int, Field(ge=0, le=100)]
     success_rate_threshold: Rate
     paths: list[Inside]
-    markers: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]]
-    keywords: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]]
+    markers: list[Marker]
+    keywords: list[Word]
     runner: Literal["pytest", "jest", "vitest", "playwright", "cypress", "command"]
     command: Words
     cwd: Inside
@@ -150,7 +78,7 @@ class Category(TypedDict, total=False):
     inputs: list[Inside]
 
 
-@_strict
+@strict
 class Requirements(TypedDict, total=False):
     """What a category of a layer needs to be there."""
 
@@ -168,7 +96,7 @@ class Requirements(TypedDict, total=False):
     dedicated_resources: bool
 
 
-@_strict
+@strict
 class Filters(TypedDict, total=False):
     """A bare word matches a path component, marker or keyword; a glob matches the test id."""
 
@@ -176,7 +104,7 @@ class Filters(TypedDict, total=False):
     exclude_patterns: list[Text]
 
 
-@_strict
+@strict
 class Place(TypedDict, total=False):
     """A category's place in a layer."""
 
@@ -189,7 +117,7 @@ class Place(TypedDict, total=False):
     filters: Filters
 
 
-@_strict
+@strict
 class Limits(TypedDict, total=False):
     """A layer's share of the machine."""
 
@@ -198,7 +126,7 @@ class Limits(TypedDict, total=False):
     max_parallel_instances: Instances
 
 
-@_strict
+@strict
 class Success(TypedDict, total=False):
     """When a layer counts as passed, and its dependents may start."""
 
@@ -208,7 +136,15 @@ class Success(TypedDict, total=False):
     allow_partial_success: bool
 
 
-@_strict
+@strict
+class Price(TypedDict, total=False):
+    """What a language model costs, per million tokens, in the currency of `max_cost`."""
+
+    input: Required[Cost]
+    output: Required[Cost]
+
+
+@strict
 class Models(TypedDict, total=False):
     """What a layer's tests may use as a language model; real only with --real-llm."""
 
@@ -216,13 +152,13 @@ class Models(TypedDict, total=False):
     timeout_seconds: Seconds
     fallback_to_mock: bool
     max_calls: Count
-    max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    prices: dict[Text, Any]
+    max_cost: Cost
+    prices: dict[Name, Price]
 
 
-@_strict
+@strict
 class LayerCommon(TypedDict, total=False):
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    name: Title
     description: Text
     priority: Annotated[int, Field(ge=1, le=5)]
     execution_order: Order
@@ -238,14 +174,14 @@ class LayerCommon(TypedDict, total=False):
     llm_requirements: Models
 
 
-@_strict
+@strict
 class LayerOverride(LayerCommon, total=False):
     """What an environment changes in a layer; mappings merge key by key, lists are replaced."""
 
     categories: list[Place]
 
 
-@_strict
+@strict
 class Layer(LayerCommon, total=False):
     """A group of categories with a deadline. Without `categories` it changes the shipped layer of its id."""
 
@@ -253,13 +189,13 @@ class Layer(LayerCommon, total=False):
     environment_overrides: dict[Environment, LayerOverride]
 
 
-@_strict
+@strict
 class EnvironmentSection(TypedDict, total=False):
     description: Text
     layer_overrides: dict[Name, LayerOverride]
 
 
-@_strict
+@strict
 class BackgroundExecution(TypedDict, total=False):
     enabled: bool
     max_background_layers: Count
@@ -267,7 +203,7 @@ class BackgroundExecution(TypedDict, total=False):
     monitoring_interval_seconds: Seconds
 
 
-@_strict
+@strict
 class Execution(TypedDict, total=False):
     """Limits and policies of a whole run."""
 
@@ -283,7 +219,7 @@ class Execution(TypedDict, total=False):
     background_execution: BackgroundExecution
 
 
-@_strict
+@strict
 class Service(TypedDict, total=False):
     """A service that layers need, how it is started and how it shows that it is ready."""
 
@@ -300,43 +236,7 @@ class Service(TypedDict, total=False):
     template: Text
 
 
-@_strict
-class ProgressTracking(TypedDict, total=False):
-    enabled: bool
-    granularity: Literal["layer", "category", "test"]
-    persist_progress: bool
-    checkpoint_interval_seconds: Seconds
-
-
-@_strict
-class PerformanceMonitoring(TypedDict, total=False):
-    enabled: bool
-    memory_monitoring: bool
-    cpu_monitoring: bool
-    network_monitoring: bool
-    disk_monitoring: bool
-
-
-@_strict
-class Reporting(TypedDict, total=False):
-    layer_reports: bool
-    timing_analysis: bool
-    resource_usage_reports: bool
-    dependency_analysis: bool
-    report_formats: list[Literal["json", "html", "junit", "xml", "csv"]]
-    report_output_dir: Inside
-
-
-@_strict
-class Monitoring(TypedDict, total=False):
-    progress_tracking: ProgressTracking
-    performance_monitoring: PerformanceMonitoring
-    reporting: Reporting
-    alerts: Rules
-    receivers: Rules
-
-
-@_strict
+@strict
 class Tests(TypedDict, total=False):
     """How the project's tests are found and run."""
 
@@ -344,19 +244,19 @@ class Tests(TypedDict, total=False):
     roots: list[Inside]
     recorder: bool
     warm: bool
+    allow_variables: list[Variable]
 
 
-@_strict
+@strict
 class History(TypedDict, total=False):
     """What is kept of former runs."""
 
-    enabled: bool
     keep_runs: Count
-    keep_days: Count
-    keep_mb: Count
+    keep_days: Days
+    max_size_mb: Megabytes
 
 
-@_strict
+@strict
 class Configuration(TypedDict, total=False):
     """test_layers.yaml, categories.yaml, apex.yaml and [tool.apex] share this schema."""
 
@@ -368,7 +268,7 @@ class Configuration(TypedDict, total=False):
     service_dependencies: dict[Name, Service]
     environments: dict[Environment, EnvironmentSection]
     monitoring: Monitoring
-    plugins: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]]
+    plugins: list[Factory]
     history: History
     tests: Tests
 

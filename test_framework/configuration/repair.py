@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import copy
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from test_framework.configuration.checking import real_path
 from test_framework.configuration.models import CONFIGURATION
+
+if TYPE_CHECKING:
+    from test_framework.configuration.mistakes import Path
 
 _ROUNDS = 3
 
@@ -25,15 +29,14 @@ def repaired(section: str, value: Any) -> Any:
             CONFIGURATION.validate_python(whole)
         except ValidationError as error:
             for found in error.errors(include_url=False):
-                _take_out(whole, found["loc"], found["type"])
+                is_key = found["loc"][-1:] == ("[key]",)
+                _take_out(whole, real_path(found["loc"]), found["type"], is_key)
         else:
             return whole.get(section)
     return None
 
 
-def _take_out(whole: dict[str, Any], where: tuple[int | str, ...], kind: str) -> None:
-    wrong_key = where[-1] == "[key]"
-    path = where[:-1] if wrong_key else where
+def _take_out(whole: dict[str, Any], path: Path, kind: str, wrong_key: bool) -> None:
     parents: list[Any] = [whole]
     for part in path[:-1]:
         try:
@@ -41,7 +44,7 @@ def _take_out(whole: dict[str, Any], where: tuple[int | str, ...], kind: str) ->
         except (KeyError, IndexError, TypeError):
             return
     last, parent = path[-1], parents[-1]
-    stand_in = f"unnamed.{zlib.crc32(repr(where).encode()):08x}"
+    stand_in = f"unnamed.{zlib.crc32(repr(path).encode()):08x}"
     nameless = {"name": stand_in}
     if isinstance(parent, list):
         if len(path) > 1 and path[-2] == "categories" and isinstance(last, int):

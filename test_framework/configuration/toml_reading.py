@@ -1,8 +1,7 @@
 """The `[tool.apex]` table of a pyproject.toml as a document.
 
-Rules: values come from the standard library's parser; it keeps no positions, so they are found by searching
-the text for the table's header and the key, and are right for keys written the usual way, one on a line. A
-value's position is its key's. Endless numbers are mistakes; the limits of size and depth are those of YAML.
+Rules: values come from the standard library's parser, positions from a second look at the same text, taken
+when somebody asks. Endless numbers and dates are mistakes; the limits of size and depth are those of YAML.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections import Counter
+from datetime import date, time
 from typing import Any
 
 from test_framework.configuration.documents import (
@@ -23,12 +22,10 @@ from test_framework.configuration.documents import (
     position_at,
 )
 from test_framework.configuration.mistakes import Mistake, Path, described
+from test_framework.configuration.toml_positions import toml_positions
 
 _TABLE = ("tool", "apex")
-_KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
-_DOTTED = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"
-_HEADER = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_DOTTED})[ \t]*\]\]?")
-_PAIR = re.compile(rf"({_DOTTED})[ \t]*=")
+_TOO_LARGE = 10**40
 _AT_LINE = re.compile(r"at line (\d+), column (\d+)")
 
 
@@ -53,13 +50,15 @@ def read_toml(name: str, raw: bytes) -> Document | None:
     table = tool.get("apex") if isinstance(tool, dict) else None
     if table is None:
         return None
-    positions = _positions(text)
+    positions: dict[Path, tuple[Position, Position]] = {}
 
-    def locate(path: Path, _aim: Aim) -> Position:
+    def locate(path: Path, aim: Aim) -> Position:
+        if not positions:
+            positions.update(toml_positions(text))
         for length in range(len(path), -1, -1):
             at = positions.get((*_TABLE, *path[:length]))
             if at is not None:
-                return at
+                return at[0] if aim == "key" else at[1]
         return 1, 1
 
     if not isinstance(table, dict):
@@ -89,55 +88,7 @@ def _check_values(document: Document) -> None:
             todo += [(child, (*path, index)) for index, child in enumerate(value)]
         elif isinstance(value, float) and not math.isfinite(value):
             document.mistakes.append(document.mistake(path, f"{value} is not a finite number"))
-
-
-def _positions(text: str) -> dict[Path, Position]:
-    """Where keys stand, by their whole path from the file's top; the first writing of a key counts."""
-    positions: dict[Path, Position] = {}
-    items: Counter[Path] = Counter()
-    table: Path = ()
-    for number, line in enumerate(text.split("\n"), 1):
-        header = _HEADER.match(line)
-        if header:
-            table = _with_items(_names(header[2]), items)
-            if header[1] == "[[":
-                index = items[table]
-                items[table] += 1
-                _note(positions, table, (number, header.start(2) + 1))
-                table = (*table, index)
-            _note(positions, table, (number, header.start(2) + 1))
-            continue
-        _note_pairs(positions, table, line, number)
-    return positions
-
-
-def _note_pairs(positions: dict[Path, Position], table: Path, line: str, number: int) -> None:
-    """Keys of one line: the line's own, and those of inline tables behind it (filed under the line's key)."""
-    if line.lstrip().startswith("#"):
-        return
-    own: Path = ()
-    for pair in _PAIR.finditer(line):
-        names = _names(pair[1])
-        first = not line[: pair.start()].strip()
-        if first:
-            own = names
-        _note(positions, (*table, *names) if first else (*table, *own, *names), (number, pair.start() + 1))
-
-
-def _note(positions: dict[Path, Position], path: Path, at: Position) -> None:
-    for length in range(len(path), 0, -1):
-        positions.setdefault(path[:length], at)
-
-
-def _names(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"'") for part in re.findall(_KEY, dotted))
-
-
-def _with_items(names: tuple[str, ...], items: Counter[Path]) -> Path:
-    """The header's path, with the index of the current item after each array of tables on the way."""
-    path: Path = ()
-    for place, name in enumerate(names):
-        path = (*path, name)
-        if place < len(names) - 1 and items[path]:
-            path = (*path, items[path] - 1)
-    return path
+        elif isinstance(value, date | time):
+            document.mistakes.append(document.mistake(path, "a date or time is no value here, write text"))
+        elif isinstance(value, int) and abs(value) >= _TOO_LARGE:
+            document.mistakes.append(document.mistake(path, "the number is too large or too long"))

@@ -49,7 +49,6 @@ class _Open:
     data: Any
     marks: Marks
     anchor: str | None
-    path: Path
     first: int
     """how many values had been counted when it began"""
     key: tuple[str, int, int] | None = None
@@ -72,7 +71,8 @@ def read_yaml(name: str, raw: bytes, loader: Any = _LOADER) -> Document:
         return Document(name, mistakes=[mistake])
     reading = _Reading(name)
     try:
-        for event in yaml.parse(text, Loader=loader):
+        parser = loader(text)
+        while not isinstance(event := parser.get_event(), yaml.StreamEndEvent):
             reading.take(event)
     except _StopError:
         pass
@@ -134,7 +134,8 @@ class _Reading:
     def take(self, event: Any) -> None:
         match event:
             case yaml.ScalarEvent():
-                self.check_tag(event)
+                if event.tag is not None:
+                    self.check_tag(event)
                 self.take_scalar(event)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self.check_tag(event)
@@ -149,18 +150,24 @@ class _Reading:
                     self.stop(event, "a second document begins here, keep one document per file")
 
     def check_tag(self, event: Any) -> None:
-        if event.tag is not None and event.tag != "!":
+        if event.tag not in (None, "!"):
             mark = event.start_mark
             text = f"the tag {quoted(event.tag)} is not allowed, write the plain value"
             self.wrong(mark.line + 1, mark.column + 1, self.path(), text)
 
     def path(self) -> Path:
-        if not self.stack:
-            return ()
-        here = self.stack[-1]
+        """Where the next value will stand."""
+        return tuple(step for step in map(self.step, self.stack) if step is not None)
+
+    def path_of_open(self) -> Path:
+        """Where the innermost open list or mapping stands."""
+        return tuple(step for step in map(self.step, self.stack[:-1]) if step is not None)
+
+    @staticmethod
+    def step(here: _Open) -> str | int | None:
         if isinstance(here.data, list):
-            return (*here.path, len(here.data))
-        return (*here.path, here.key[0]) if here.key else here.path
+            return len(here.data)
+        return here.key[0] if here.key else None
 
     def stop(self, event: Any, text: str) -> None:
         self.wrong(event.start_mark.line + 1, event.start_mark.column + 1, self.path(), text)
@@ -218,7 +225,7 @@ class _Reading:
     def take_key(self, key: str, line: int, column: int) -> None:
         here = self.stack[-1]
         if not key:
-            self.wrong(line, column, here.path, "an empty key, give it a name")
+            self.wrong(line, column, self.path_of_open(), "an empty key, give it a name")
         here.key = (key, line, column)
 
     def open(self, event: Any) -> None:
@@ -231,7 +238,7 @@ class _Reading:
         data: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
         if event.anchor is not None:
             self.anchored.pop(event.anchor, None)
-        self.stack.append(_Open(data, (line, column, {}), event.anchor, self.path(), self.values))
+        self.stack.append(_Open(data, (line, column, {}), event.anchor, self.values))
 
     def close(self) -> None:
         here = self.stack.pop()
@@ -279,7 +286,7 @@ class _Reading:
         elif key in here.data:
             first = here.marks[2][key]
             text = f"the key is given twice (first in line {first[0]}), keep one"
-            self.wrong(line, column, (*here.path, key), text)
+            self.wrong(line, column, (*self.path_of_open(), key), text)
         else:
             here.data[key] = value
             here.marks[2][key] = (line, column, marks)
@@ -292,4 +299,4 @@ class _Reading:
             here.merged += [(item, marks[2][index][2]) for index, item in enumerate(value)]
         else:
             text = f"<< takes a mapping or a list of mappings, found {described(value)}"
-            self.wrong(marks[0], marks[1], here.path, text)
+            self.wrong(marks[0], marks[1], self.path_of_open(), text)

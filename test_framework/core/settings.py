@@ -194,6 +194,8 @@ class TestsSettings:
     """directories of a monorepo that are collected apart; empty: the project root alone"""
     recorder: bool = True
     warm: bool = True
+    allow_variables: tuple[str, ...] = ()
+    """variables that decide what code runs and may be set by `env` all the same"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,16 +85,16 @@ def settings_from_mapping(
 
 def _made(kind: Callable[..., Kind], values: Mapping[str, Any], **more: Any) -> Kind:
     """A dataclass from those values it has fields for; lists become tuples, a null takes the default."""
-    for name in _fields(kind):
-        value = values.get(name)
-        if value is not None and name not in more:
+    known = _fields(kind)
+    for name, value in values.items():
+        if value is not None and name in known and name not in more:
             more[name] = tuple(dict.fromkeys(value)) if isinstance(value, list) else value
     return kind(**more)
 
 
 @cache
-def _fields(kind: Any) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(kind))
+def _fields(kind: Any) -> frozenset[str]:
+    return frozenset(item.name for item in fields(kind))
 
 
 def _words(value: Any) -> tuple[str, ...]:

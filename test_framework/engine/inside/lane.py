@@ -179,11 +179,11 @@ class Lane:
                 self.pending += f'["u",{unit}]\n'
                 self._write_pending()
 
-    def _tear_down(self) -> None:
-        """Tear down what a hold left standing, still inside of pytest's loop (where coverage is measured)."""
+    def _tear_down(self, following: pytest.Item | None = None) -> None:
+        """Tear down what the following test does not need, still inside of pytest's loop, where coverage is measured."""
         state: Any = self.session
         try:
-            state._setupstate.teardown_exact(None)
+            state._setupstate.teardown_exact(following)
         except BaseException as problem:
             text = "".join(traceback.format_exception(problem))
             self._say(["t", str(problem)[:1000], text[-MOST_TRACEBACK:]])
@@ -206,8 +206,8 @@ class Lane:
         try:
             self._on_interrupt()  # the signal may have come while the test was told of and had no fold yet
             protocol(item=item, nextitem=following)
-        except TestInterrupted:
-            pass  # it reached us between pytest's phases: the fold says what is known
+        except TestInterrupted:  # it reached us between pytest's phases: the fold says what is known
+            self._tear_down(following)
         except (KeyboardInterrupt, pytest.exit.Exception) as asked:
             self._end_run(asked)
         except BaseException as problem:

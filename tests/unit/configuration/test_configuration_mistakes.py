@@ -125,7 +125,7 @@ WRONG = {
     ),
     "alerts as text": (
         "monitoring: {alerts: x}\n",
-        "expected a mapping or a list of mappings, found the text 'x'",
+        "4:22: monitoring.alerts: expected a mapping, found the text 'x'",
     ),
     "override of an unknown layer": (
         "environments: {dev: {layer_overrides: {b: {}}}}\n",

@@ -160,7 +160,7 @@ def test_the_first_file_in_the_order_of_look_up_wins_and_a_note_says_so(write) -
     assert settings.modes["m"] == ("fast_feedback",)
     assert settings.sources == ("apex.yaml", "pyproject.toml")
     assert settings.notes == (
-        "pyproject.toml:1:2: tool.apex.tests: ignored, apex.yaml comes first and has this section too",
+        "pyproject.toml:1:12: tool.apex.tests: ignored, apex.yaml comes first and has this section too",
     )
 
 
@@ -189,7 +189,8 @@ def test_keys_of_legacy_files_load_with_a_note(write) -> None:
     assert settings.notes == (
         (
             "test_framework/config/categories.yaml:3:5: categories.cypress.requires_frontend: "
-            "has no effect (a key of the legacy runner), remove it when convenient"
+            "has no effect (a key of the legacy runner: layers list what they need in "
+            "`required_services`), remove it when convenient"
         ),
     )
     assert settings.categories["cypress"].tags == ("a",)

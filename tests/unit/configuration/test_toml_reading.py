@@ -31,11 +31,12 @@ def test_values_and_positions_are_found() -> None:
     assert document is not None
     assert document.mistakes == []
     assert document.data["tests"] == {"warm": False, "roots": ["a", "b"]}
-    assert document.locate(("tests", "warm"), "value") == (5, 1)
-    assert document.locate(("tests", "roots", 1), "value") == (6, 1)
+    assert document.locate(("tests", "warm"), "key") == (5, 1)
+    assert document.locate(("tests", "warm"), "value") == (5, 8)
+    assert document.locate(("tests", "roots", 1), "value") == (6, 15)
     assert document.locate(("layers", "quick", "categories", 1, "name"), "key") == (13, 1)
     assert document.locate(("layers", "quick", "max_duration_minutes"), "key") == (17, 1)
-    assert document.locate(("layers", "quick", "success_criteria", "min_pass_rate"), "key") == (18, 1)
+    assert document.locate(("layers", "quick", "success_criteria", "min_pass_rate"), "key") == (18, 20)
     include = ("layers", "quick", "categories", 1, "filters", "include_patterns")
     assert document.locate(include, "key") == (14, 13)
 
@@ -59,9 +60,9 @@ def test_endless_numbers_deep_nesting_and_wrong_tables_are_mistakes() -> None:
         assert document is not None
         return [str(mistake) for mistake in document.mistakes]
 
-    assert mistakes(b"[tool.apex]\n\nx = nan\n") == ["p.toml:3:1: tool.apex.x: nan is not a finite number"]
+    assert mistakes(b"[tool.apex]\n\nx = nan\n") == ["p.toml:3:5: tool.apex.x: nan is not a finite number"]
     (deep,) = mistakes(b"[tool.apex]\nx = " + b"[" * 40 + b"]" * 40)
-    assert deep.startswith("p.toml:2:1: tool.apex.x[0]")
+    assert deep.startswith("p.toml:2:25: tool.apex.x[0]")
     assert deep.endswith("more than 20 levels")
     (wrong,) = mistakes(b"tool.apex = 3\n")
     assert "expected a table, found 3" in wrong
