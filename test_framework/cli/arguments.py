@@ -192,6 +192,11 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         help="how lanes are made (auto: forked, or spawned where forking is unsafe)",
     )
     add("--no-coverage", action="store_true", help="measure no coverage, whatever the project's options say")
+    add(
+        "--no-recorder",
+        action="store_true",
+        help="do not record what tests depend on: this run will prove nothing",
+    )
     add("--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone")
     add("--pdb", action="store_true", help="debugger on failure: one lane, in this terminal")
 
