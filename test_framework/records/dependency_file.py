@@ -163,7 +163,7 @@ class DependencyFile:
     # -- the end ----------------------------------------------------------------------------------------------
 
     def close(self, complete: bool) -> str:
-        """Digest what was read, and give the file its name; without `complete` it is taken away. Returns the trouble."""
+        """Digest what was read, and give the file its name; without `complete` it is taken away. Returns `trouble`."""
         if complete:
             for datum, number in self._data.items():
                 self._line(["data", number, datum[0], datum[1], self._digest(datum)])
