@@ -195,6 +195,19 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         help="how lanes are made (auto: forked, or spawned where forking is unsafe)",
     )
     add("--no-coverage", action="store_true", help="measure no coverage, whatever the project's options say")
+    add(
+        "--recorder",
+        action="store_const",
+        const=True,
+        help="record what tests depend on (read by nothing yet)",
+    )
+    add(
+        "--no-recorder",
+        dest="recorder",
+        action="store_const",
+        const=False,
+        help="do not record it, whatever the configuration says",
+    )
     add("--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone")
     add("--pdb", action="store_true", help="debugger on failure: one lane, in this terminal")
 

@@ -63,7 +63,7 @@ INERT: dict[str, Any] = {
     "monitoring": _MONITORING,
     "plugins": _PLUGINS,
     "history": _HISTORY,
-    "tests": {"recorder": _HISTORY, "warm": _HISTORY, "roots": _RUNNERS},
+    "tests": {"warm": _HISTORY, "roots": _RUNNERS},
 }
 """Keys as they nest in a file; `*` stands for any other name or place; a text says until when the key is inert."""
 

@@ -225,7 +225,7 @@ MEANING: dict[str, dict[str, str]] = {
     "Tests": {
         "interpreter": "The Python that runs the tests: a path or a name; `--python` comes first",
         "roots": "Directories of a monorepo that are collected apart",
-        "recorder": "false: what tests execute is not recorded, so nothing is ever proven",
+        "recorder": "true: what tests execute, open and read is recorded in the run's dependencies.jsonl",
         "warm": "false: no interpreter is kept between runs",
         "allow_variables": "Variables that decide what code runs (LD_PRELOAD, PYTHONPATH, ...) and may be set by `env`",
     },

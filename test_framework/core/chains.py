@@ -169,7 +169,7 @@ class Pool:
 
     def held_by(self, lane: int) -> bool:
         """Whether the lane is in the middle of one of these chains."""
-        return any(chain.holder == lane for chain in self.begun)
+        return any(chain.holder == lane for chain in (*self.begun, *self.exclusive))
 
     def claim_exclusive(self) -> OpenChain | None:
         """The next chain that has to run alone, when only such chains are left."""

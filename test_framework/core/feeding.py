@@ -59,7 +59,9 @@ class Feeder:
         if not vacant:
             return
         idle = sum(
-            1 for lane in self.lanes.values() if not lane.units and not lane.closed and lane.force is None
+            1
+            for lane in self.lanes.values()
+            if not lane.units and not lane.closed and lane.force is None and not self._is_spent(lane, now)
         )
         offers = 0
         for category in runnable:
@@ -84,7 +86,7 @@ class Feeder:
             return
         for queued in (0, 1):
             for lane in self.lanes.values():
-                if lane.may_take(queued):
+                if lane.may_take(queued) and not self._is_spent(lane, now):
                     self._feed(lane, queued, runnable, now)
         if not self._exclusive_runs():
             self._open_lanes([category for category in runnable if category.pool], now)
@@ -123,6 +125,14 @@ class Feeder:
         users = Counter(other.category for other in self.lanes.values() if other.units)
         return sorted(runnable, key=lambda each: (not each.pool.held_by(lane.number), users[each]))
 
+    def _is_spent(self, lane: Lane, now: float) -> bool:
+        """Whether it will have run for so long that the next chain should have a fresh process."""
+        fresh = self._plan.fresh_seconds
+        ends = now + sum(held.unit.seconds for held in lane.units)
+        if fresh is None or lane.kept or ends < lane.began + fresh:
+            return False
+        return not any(category.pool.held_by(lane.number) for category in self._categories)
+
     def _unit_seconds(self, category: CategoryRun) -> float:
         share = category.pool.seconds / (self._lanes_for(category) * UNITS_A_LANE)
         return min(max(share, SMALLEST_UNIT_SECONDS), LARGEST_UNIT_SECONDS)
@@ -157,12 +167,13 @@ class Feeder:
             lane.quiet_until = now + self._plan.shutdown_seconds
         lane.units.append(Held(unit, category, chain.chain, dict(zip(tests, range(start, end), strict=True))))
         lane.held = False
+        lane.began = min(lane.began, now)
         category.busy += 1
         self._out.append(StartUnit(lane=lane.number, unit=unit))
 
     # -- what lanes may expect ------------------------------------------------------------------------------
 
-    def tell_what_follows(self) -> list[Lane]:
+    def tell_what_follows(self, now: float) -> list[Lane]:
         """Tell lanes whether more will come, which they need to tear down the right fixtures.
 
         Returns the lanes without a test for which nothing more will come.
@@ -170,11 +181,12 @@ class Feeder:
         more = any(category.may_come for category in self._categories)
         leaving = []
         for lane in self.lanes.values():
-            if not more and not lane.units and (not lane.closed or lane.end_by == math.inf):
+            leaves = not more or (not lane.units and self._is_spent(lane, now))
+            if leaves and not lane.units and (not lane.closed or lane.end_by == math.inf):
                 leaving.append(lane)
             if not lane.ready or lane.closed or lane.force is not None or len(lane.units) > 1:
                 continue
-            if not more:
+            if leaves:
                 lane.closed = True
                 self._out.append(CloseLane(lane=lane.number))
             elif lane.units and not lane.held:

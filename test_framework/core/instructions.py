@@ -39,6 +39,8 @@ class UnitEnded:
 
     lane: int
     unit: int
+    kept: bool = False
+    """its process has set up what would be costly to set up again"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,10 @@ class Lane:
     """when a closed lane without tests must be gone"""
     reported: int = 0
     """tests that it has decided in its life"""
+    began: float = math.inf
+    """when it was given its first unit"""
+    kept: bool = False
+    """it goes on with other chains however long it has run"""
     closed: bool = False
     held: bool = False
     force: Force | None = None

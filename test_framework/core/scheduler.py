@@ -174,6 +174,7 @@ class Scheduler:
         if held is None:
             return
         lane.units.remove(held)
+        lane.kept = lane.kept or event.kept
         lane.quiet_until = now + self.plan.shutdown_seconds if lane.units else math.inf
         held.category.busy -= 1
         if lane.test in held.open:
@@ -270,7 +271,7 @@ class Scheduler:
         self._course.advance(now)
         if self.stop is None:
             self._feeder.fill(now)
-        for lane in self._feeder.tell_what_follows():
+        for lane in self._feeder.tell_what_follows(now):
             self._pressure.expect_end(lane, self.stop, now)
         if not self._lanes and self._course.over:
             self._finished = True

@@ -32,7 +32,7 @@ from test_framework.core.instructions import (
 from test_framework.core.scheduler import Scheduler, worker_name
 from test_framework.core.second_look import Order
 from test_framework.engine import telling
-from test_framework.engine.executor import Executor
+from test_framework.engine.executor import Executor, Recording
 from test_framework.engine.journal import Journal
 from test_framework.engine.telling import Place
 from test_framework.model import facts as f
@@ -57,6 +57,7 @@ class Dispatcher:
         on_tick: Callable[[], None],
         environment: str = "test",
         suspects: frozenset[str] | None = None,
+        recording: Recording | None = None,
     ) -> None:
         """`suspects`: this is a second look; only their outcomes are facts, the other tests just run before them."""
         self.plan = plan
@@ -68,6 +69,7 @@ class Dispatcher:
         self._tests = tests
         self._places: dict[int, Place] = {}
         self._suspects = suspects
+        self._recording = recording
         self._attempt = 1 if suspects is None else 2
         self._order = Order(plan)
         self._asks = failures_may_stop(plan)
@@ -289,9 +291,13 @@ class Dispatcher:
             self._finished(worker, message[1], message[2], outcome, message[3])
             if self._asks and outcome in REPEATABLE and lane not in self._stopping:
                 self.executor.tell_lane(lane, {"op": "go"})
+        elif kind == "d":
+            if self._recording is not None:
+                test = self._places[message[2]].test
+                chain = self._tests[test].chain
+                self._recording.test_recorded(test, chain, self._attempt, worker, message)
         elif kind == "u":
-            self._waiting[lane] = self._waiting.get(lane, 1) - 1
-            self.hear(UnitEnded(lane=lane, unit=message[1]))
+            self._unit_over(lane, message)
         elif kind == "i":
             self._interrupted(lane, message)
         elif kind == "r":
@@ -306,6 +312,13 @@ class Dispatcher:
         if self._suspects is not None and outcome not in BAD:
             fact = replace(fact, flags=(*fact.flags, ORDER_DEPENDENT))
         self.hear(fact)
+
+    def _unit_over(self, lane: int, message: list[Any]) -> None:
+        self._waiting[lane] = self._waiting.get(lane, 1) - 1
+        why_kept = str(message[2]) if len(message) > 2 else ""
+        if why_kept and self._recording is not None:
+            self._recording.lane_kept(worker_name(lane), why_kept)
+        self.hear(UnitEnded(lane=lane, unit=message[1], kept=bool(why_kept)))
 
     def _interrupted(self, lane: int, message: list[Any]) -> None:
         """A lane stopped a test because it was told to, and could say so itself."""

@@ -39,6 +39,8 @@ class Collection:
     go_on_after_errors: bool
     maxfail: int
     collect_only: bool = False
+    recorded: tuple[list[Any], ...] = ()
+    """what the recorder tells of everything before the first lane (see inside/recorder.py)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,16 @@ class Listener(Protocol):
 
     def batch_over(self) -> None:
         """No more is to be told for the moment: write and show what was."""
+
+
+class Recording(Protocol):
+    """Who keeps what the tests depend on."""
+
+    def test_recorded(self, test: str, chain: str, attempt: int, worker: str, told: list[Any]) -> None:
+        """A lane's line about one test of a chain (see inside/recorder.py)."""
+
+    def lane_kept(self, worker: str, why: str) -> None:
+        """The process that recorded last for this lane may run more than one chain, and why."""
 
 
 class Executor(Protocol):

@@ -31,6 +31,7 @@ class Gathering:
     pytest: str = ""
     collecting: str = ""
     """the file that is being read"""
+    recorded: list[list[Any]] = field(default_factory=list)
     last_words: str = ""
     """why pytest ended, when it said so itself"""
 
@@ -39,6 +40,8 @@ class Gathering:
         match message["type"]:
             case "items":
                 self.rows += message["rows"]
+            case "recorded":
+                self.recorded += message["rows"]
             case "mark_sets":
                 self.marks += [frozenset(row) for row in message["rows"]]
             case "files":
@@ -76,6 +79,7 @@ class Gathering:
             go_on_after_errors=told["go_on"],
             maxfail=told["maxfail"],
             collect_only=told["collect_only"],
+            recorded=tuple(self.recorded),
         )
 
     def _tests(self) -> list[TestInfo]:

@@ -19,6 +19,8 @@ class LaneRequest:
     tune_gc: bool = True
     measure_coverage: bool = True
     """False: pytest-cov measures nothing, whatever the project's options say"""
+    record: bool = False
+    """whether what tests depend on is recorded"""
 
     def session(self, quiet: bool) -> dict[str, Any]:
         """The request for one pytest session; `quiet`: its tests are known already, a digest of them is enough."""
@@ -28,6 +30,7 @@ class LaneRequest:
             "visible": self.isolation == "inline",
             "tune_gc": self.tune_gc,
             "measure_coverage": self.measure_coverage,
+            "record": self.record,
         }
 
     def spawned(

@@ -110,6 +110,10 @@ class Plan:
     """how long a lane may take for session fixtures and exit handlers after its last test"""
     birth_seconds: float = 120.0
     """how long a lane may take until it is ready for its first unit (a spawned one has to collect)"""
+    fresh_seconds: float | None = None
+    """a lane that has run for so long ends with its chain, and another is forked, so that what ran in one process
+    concerns few chains; not so where what it has set up is costly. None: lanes live as long as there is work
+    """
 
 
 @dataclass(frozen=True, slots=True)

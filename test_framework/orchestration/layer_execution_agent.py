@@ -7,17 +7,21 @@ pytest session may end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from test_framework.core.second_look import MOST_SECONDS, second_look
 from test_framework.engine.dispatcher import Dispatcher
-from test_framework.engine.executor import Collection, Executor
+from test_framework.engine.executor import Collection, Executor, Recording
 from test_framework.engine.journal import Journal
 from test_framework.model import facts as f
 from test_framework.model.outcome import StopReason
-from test_framework.model.plan import TestInfo
+from test_framework.model.plan import Plan, TestInfo
 from test_framework.orchestration.agent import OrchestrationAgentInterface
 from test_framework.orchestration.test_orchestrator_agent import ERRORS_REASON, Programme
+
+FRESH_SECONDS = 0.25
+"""A recorded test depends on all that ran in its process. A fresh process costs some 10 ms, so each runs this long."""
 
 
 class LayerExecutionAgent(OrchestrationAgentInterface):
@@ -33,6 +37,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         environment: str = "test",
         *,
         project_root: str | None = None,
+        recording: Recording | None = None,
     ) -> None:
         """Executor and journal of a run; without them the agent makes runs of its own in the project."""
         self._executor = executor
@@ -40,6 +45,8 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self._on_tick = on_tick or _nothing
         self._environment = environment
         self._project_root = project_root
+        self._recording = recording
+        self._fresh_seconds: float | None = None
         self._dispatcher: Dispatcher | None = None
 
     @property
@@ -70,14 +77,28 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             self._owe_everything(programme)
             return
         tests = {test.id: test for test in collection.tests}
-        self._dispatcher = Dispatcher(
-            programme.planned.plan, tests, self.executor, self.journal, self._on_tick, self._environment
-        )
+        if self._recording is not None and collection.isolation == "fork":
+            self._fresh_seconds = FRESH_SECONDS
+        self._dispatcher = self._dispatch(programme.planned.plan, tests)
         await self._dispatcher.run()
         await self._look_again(programme, tests)
         ended = await self.executor.end_session(self.journal.state.bad)
         self.journal.record(f.PluginReported(text=ended.text, exit_status=ended.status))
         self.journal.flush()
+
+    def _dispatch(
+        self, plan: Plan, tests: Mapping[str, TestInfo], suspects: frozenset[str] | None = None
+    ) -> Dispatcher:
+        return Dispatcher(
+            replace(plan, fresh_seconds=self._fresh_seconds),
+            tests,
+            self.executor,
+            self.journal,
+            self._on_tick,
+            self._environment,
+            suspects,
+            self._recording,
+        )
 
     async def _look_again(self, programme: Programme, tests: Mapping[str, TestInfo]) -> None:
         """Tests that failed in a piece of their module are judged again in pytest's own order."""
@@ -94,9 +115,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             )
             self.journal.record(f.AlertRaised(kind="order", message=message))
             return
-        self._dispatcher = Dispatcher(
-            look.plan, tests, self.executor, self.journal, self._on_tick, self._environment, look.suspects
-        )
+        self._dispatcher = self._dispatch(look.plan, tests, look.suspects)
         await self._dispatcher.run()
         well = sorted(test for test in look.suspects if test not in state.failures)
         if well:

@@ -53,6 +53,7 @@ class RunOptions(NamedTuple):
     run_timeout: float | None = None
     grace: float = 5.0
     no_gc_tuning: bool = False
+    recorder: bool | None = None
     no_coverage: bool = False
     pdb: bool = False
     progress_mode: str | None = None

@@ -54,6 +54,12 @@ class Preparation(NamedTuple):
     def isolation(self) -> str:
         return "inline" if self.options.pdb else self.options.isolation
 
+    @property
+    def records(self) -> bool:
+        """Whether what the tests depend on is recorded."""
+        asked = self.options.recorder
+        return self.settings.tests.recorder if asked is None else asked
+
 
 class Started(NamedTuple):
     """A run whose first processes live: the keeper, and the project's interpreter that imports pytest."""

@@ -32,7 +32,9 @@ from test_framework.model.outcome import ExitCode, StopReason, Verdict
 from test_framework.orchestration.layer_execution_agent import LayerExecutionAgent
 from test_framework.orchestration.preparation import Started
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
+from test_framework.orchestration.recording import open_recording
 from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
+from test_framework.records.dependency_file import DependencyFile
 from test_framework.records.history import recall, tidy
 from test_framework.records.retention import Retention
 from test_framework.records.runs import RunDirectory
@@ -62,6 +64,7 @@ class Run:
         self._progress_mode = progress_mode
         self._told_notes = [*started.preparation.notes, *notes]
         self._execution: LayerExecutionAgent | None = None
+        self._recording: DependencyFile | None = None
         self._tidying: asyncio.Task[list[str]] | None = None
         self._started_at = ""
         self._cancelled: tuple[str, str] | None = None
@@ -95,6 +98,7 @@ class Run:
             isolation=preparation.isolation,
             tune_gc=not self.options.no_gc_tuning,
             measure_coverage=not self.options.no_coverage,
+            record=preparation.records and self.directory is not None,
         )
         executor = PytestLanes(self._started.keeper, self._started.zygote, request, output)
         synchroniser = asyncio.create_task(_synchronise(journal))
@@ -137,11 +141,13 @@ class Run:
         for fact in programme.facts:
             self.journal.record(fact)
         self.journal.flush()
+        self._recording = open_recording(self.path, self.preparation, collection)
         self._execution = LayerExecutionAgent(
             executor,
             self.journal,
             lambda: self.progress.tick(self.state),
             self.preparation.settings.environment,
+            recording=self._recording,
         )
         if self._cancelled is not None:
             self.journal.record(_cancel_fact(*self._cancelled))
@@ -333,6 +339,10 @@ class Run:
         else:
             verdict = judge(state, rules)
         ledger = verdict.ledger
+        if self._recording is not None:
+            trouble = await asyncio.to_thread(self._recording.close, problem is None)
+            if trouble:
+                journal.record(f.SinkFailed(sink="dependencies", message=trouble))
         if self._tidying is not None:
             self._say_degraded(await self._tidying)
         journal.record(

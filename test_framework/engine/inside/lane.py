@@ -3,8 +3,8 @@
 Rules: one write per test (the result of the test before and the start of the next); a lane speaks of tests by their
 index; it looks for instructions between tests and while it waits; the interrupt signal raises inside the test it was
 meant for and nowhere else. Instructions: unit, hold, close, go, stop, interrupt. Lines: r(eady), s(tarted), p(assed),
-f(inished otherwise), su(b)test, u(nit over), i(nterrupted), w(arning), x (the end is asked for), e (internal error),
-t(eardown of the session failed), y (a plug-in's table), z (goodbye).
+f(inished otherwise), d(ependencies of a test), su(b)test, u(nit over), i(nterrupted), w(arning), x (the end is asked
+for), e (internal error), t(eardown of the session failed), y (a plug-in's table), z (goodbye).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,6 +29,9 @@ from .replay import Echo
 from .reporter import Fold
 from .telling import Warnings
 from .terminal import Summary
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
 
 INTERRUPT = signal.SIGRTMAX - 3
 DUMP = signal.SIGRTMAX - 4
@@ -62,8 +65,7 @@ class Lane:
         summary: Summary,
         *,
         echo: Echo | None = None,
-        forked: bool = False,
-        seeded: bool = False,
+        recorder: Recorder | None = None,
     ) -> None:
         self.session = session
         self.config: Any = session.config
@@ -73,8 +75,9 @@ class Lane:
         self.summary = summary
         self.echo = echo
         """the way to the plug-ins of the session that collected; None where that is this one"""
-        self.forked = forked
-        self.seeded = seeded
+        self.recorder = recorder
+        self.forked = False
+        self.seeded = False
         self.worker = f"gw{message['lane']}"
         self.queue: deque[tuple[int, int, bool]] = deque()
         """(unit, index of the test, whether it is the unit's last)"""
@@ -89,6 +92,10 @@ class Lane:
         self.ended = ""
         self.asks = bool(message.get("asks"))
         self.may_go_on = True
+
+    def was_forked(self, seeded: bool) -> None:
+        """It is a child of the session that collected; `seeded`: whether the project seeded `random` there."""
+        self.forked, self.seeded = True, seeded
 
     # -- birth ------------------------------------------------------------------------------------------------
 
@@ -130,6 +137,8 @@ class Lane:
         faulthandler.register(DUMP, file=self.crash_fd, all_threads=True, chain=False)
         signal.signal(INTERRUPT, self._on_interrupt)
         config.pluginmanager.register(self, "apex-lane")
+        if self.recorder is not None:
+            self.recorder.begin_process(config, self.message)
 
     def _look_like_a_worker(self) -> None:
         """What plug-ins that know xdist look at."""
@@ -176,11 +185,12 @@ class Lane:
             self._write_pending()
             self._run_test(protocol, items[index], index, following)
             if last:
-                self.pending += f'["u",{unit}]\n'
+                why = channel.encode(self.recorder.why_kept() if self.recorder is not None else "")
+                self.pending += f'["u",{unit},{why}]\n'
                 self._write_pending()
 
     def _tear_down(self, following: pytest.Item | None = None) -> None:
-        """Tear down what the following test does not need, still inside of pytest's loop, where coverage is measured."""
+        """Tear down what the following test does not need, inside of pytest's loop, where coverage is measured."""
         state: Any = self.session
         try:
             state._setupstate.teardown_exact(following)
@@ -202,6 +212,9 @@ class Lane:
     def _run_test(
         self, protocol: Callable[..., Any], item: pytest.Item, index: int, following: pytest.Item | None
     ) -> None:
+        recorder = self.recorder
+        if recorder is not None:
+            recorder.begin_test()
         fold = self.fold = Fold(index)
         try:
             self._on_interrupt()  # the signal may have come while the test was told of and had no fold yet
@@ -216,6 +229,8 @@ class Lane:
             self.fold = None
         if self.ended and not fold.complete():
             self.interrupting = "cancelled"
+        if recorder is not None:
+            self.pending += recorder.end_test(item, index)
         self._finish_test(fold)
         request = self.session.shouldstop or self.session.shouldfail
         if request and not self.ended:

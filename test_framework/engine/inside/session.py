@@ -8,6 +8,7 @@ continuation of this same session: it runs its tests inside `pytest_runtestloop`
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import select
 import sys
@@ -16,7 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,6 +31,9 @@ from .replay import Echo, Replay
 from .surroundings import Surroundings
 from .telling import cap, describe
 from .terminal import Summary, silence_terminal
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
 
 NO_FORK_STATUS = 71 << 8
 """wait status of a lane that could not be forked (EX_OSERR)"""
@@ -74,6 +78,9 @@ class Zygote:
         self.garbage = Garbage(bool(request.get("tune_gc", True)))
         self.summary = Summary()
         self.surroundings = Surroundings()
+        self.recorder: Recorder | None = None
+        if request.get("record"):
+            self.recorder = importlib.import_module(".recorder", __package__).started(os.getcwd())
         self.replay: Replay | None = None
         self.broken: BaseException | None = None
         """what a plug-in raised when reports were replayed"""
@@ -164,13 +171,14 @@ class Zygote:
         inventory = Inventory(session)
         rows = list(inventory.rows())
         unsafe = self.surroundings.unsafe_to_fork(self.control.fd, session.config)
-        digest = hashlib.sha256(
-            "\n".join(row[0] for row in rows).encode("utf-8", "surrogatepass")
-        ).hexdigest()
+        names = "\n".join(row[0] for row in rows)
+        digest = hashlib.sha256(names.encode("utf-8", "surrogatepass")).hexdigest()
         if not self.request.get("quiet"):
             self.control.send_rows("items", rows)
             self.control.send_rows("mark_sets", inventory.mark_sets)
             self.control.send_rows("files", inventory.files)
+            if self.recorder is not None:
+                self.recorder.tell_base(self.control, session.config)
         option = session.config.option
         self.control.send(
             {
@@ -224,7 +232,8 @@ class Zygote:
             everything = bool(message.get("again")) or self.replay.everything
             echo = Echo(session.config, channel.raise_fd(writing[0]), everything)
         pipe = channel.LanePipe(instructions, results)
-        self.lane = Lane(session, message, pipe, channel.raise_fd(crash), self.summary, echo=echo)
+        crash = channel.raise_fd(crash)
+        self.lane = Lane(session, message, pipe, crash, self.summary, echo=echo, recorder=self.recorder)
 
     def _listen(self, message: Mapping[str, Any], poll: select.poll) -> None:
         """Replay what a lane tells that is somebody else's child."""
@@ -273,10 +282,8 @@ class Zygote:
             )
             pipe = channel.LanePipe(instructions, results)
             crash = channel.raise_fd(crash)
-            seeded = self.surroundings.seeded
-            self.lane = Lane(
-                session, message, pipe, crash, self.summary, echo=echo, forked=True, seeded=seeded
-            )
+            self.lane = Lane(session, message, pipe, crash, self.summary, echo=echo, recorder=self.recorder)
+            self.lane.was_forked(self.surroundings.seeded)
             return True
         for fd in (instructions, results, crash, writing):
             os.close(fd)

@@ -49,6 +49,7 @@ def scenario(seed: int, size: int, lanes: int, calm: bool, limits: bool, cancels
         max_parallel_layers=rng.choice((1, 1, 2, 3)),
         layer_delay_seconds=rng.choice((0.0, 0.0, 0.0, 1.5)),
         conflict_resolution=rng.choice(("priority_based", "first_come_first_serve", "round_robin")),
+        fresh_seconds=rng.choice((None, None, 0.0, 0.5)),
     )
     world = World(fates=builder.fates)
     if not calm:

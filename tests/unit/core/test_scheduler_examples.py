@@ -17,6 +17,7 @@ from test_framework.core.instructions import (
     OpenLane,
     StartUnit,
     StopLane,
+    UnitEnded,
 )
 from test_framework.core.scheduler import Scheduler, lane_number, worker_name
 from test_framework.model import facts as f
@@ -303,11 +304,38 @@ def test_exclusive_chains_run_alone_after_the_shared_ones() -> None:
     assert order[-1] == "serial"
 
 
+def test_a_lane_that_ran_long_enough_ends_with_its_chain_and_another_is_opened() -> None:
+    of = plan(chain("a", 0.3, 0.3), chain("b", 0.3, 0.3), chain("c", 0.3), lanes=1, fresh_seconds=0.25)
+    shell = run(of)
+    assert set(outcomes(shell).values()) == {"passed"}
+    assert len(told(shell, OpenLane)) == 3
+    lanes_of_chains = {"a": 0, "b": 0, "c": 0}
+    lives = 0
+    for _, each in shell.instructions:
+        lives += isinstance(each, OpenLane)
+        if isinstance(each, StartUnit):
+            assert lanes_of_chains[each.unit.chain] in (0, lives), "a chain was run in two processes"
+            lanes_of_chains[each.unit.chain] = lives
+
+
+def test_short_chains_share_a_lane() -> None:
+    of = plan(*[chain(name, 0.05) for name in "abcdef"], lanes=1, fresh_seconds=0.25)
+    assert len(told(run(of), OpenLane)) == 2
+
+
+def test_a_lane_that_is_kept_goes_on_with_other_chains() -> None:
+    scheduler = Scheduler(plan(chain("a", 0.5), chain("b", 0.5), lanes=1, fresh_seconds=0.1))
+    scheduler.start(0.0)
+    first = next(each for each in scheduler.handle(LaneReady(lane=0), 0.0) if isinstance(each, StartUnit))
+    after = scheduler.handle(UnitEnded(lane=0, unit=first.unit.id, kept=True), 0.5)
+    assert any(isinstance(each, StartUnit) for each in after)
+
+
 def test_tests_that_a_unit_did_not_report_are_owed_not_lost() -> None:
     scheduler = Scheduler(plan(chain("a", 0.1), lanes=1))
     scheduler.start(0.0)
     unit = next(each.unit for each in scheduler.handle(LaneReady(lane=0), 0.0) if isinstance(each, StartUnit))
-    from test_framework.core.instructions import Record, UnitEnded
+    from test_framework.core.instructions import Record
 
     facts = [
         each.fact

@@ -92,7 +92,20 @@ FAULTS = (
     ),
     Fault("an exclusive unit starts beside others", FEEDING, "if not queued and not busy:", "if not queued:"),
     Fault("a lane is held only once", FEEDING, "        lane.held = False\n", ""),
-    Fault("lanes are never closed", FEEDING, "            if not more:\n", "            if False:\n"),
+    Fault("lanes are never closed", FEEDING, "            if leaves:\n", "            if False:\n"),
+    Fault(
+        "a lane that ran long enough goes on",
+        FEEDING,
+        "may_take(queued) and not self._is_spent(lane, now)",
+        "may_take(queued)",
+    ),
+    Fault(
+        "a lane without more to do is not replaced",
+        FEEDING,
+        "(not lane.units and self._is_spent(lane, now))",
+        "False",
+    ),
+    Fault("a kept lane is replaced", FEEDING, "or lane.kept or", "or"),
     Fault(
         "lanes are closed while more may come",
         FEEDING,
