@@ -349,7 +349,7 @@ class Dispatcher:
         self.hear(f.AlertRaised(kind="leak", message=text))
 
     def executor_lost(self, reason: str) -> None:
-        self.hear(f.AlertRaised(kind="engine", message=reason, fails_run=True))
+        self.hear(f.AlertRaised(kind="engine", message=reason))
         self.hear(f.CancelRequested(reason="internal_error", scope="run", message=reason))
 
     def batch_over(self) -> None:

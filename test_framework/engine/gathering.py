@@ -119,6 +119,13 @@ def no_python(interpreter: str, status: int, output: str) -> UserError:
     )
 
 
+def only_collects() -> UserError:
+    return UserError(
+        "the project's own pytest options ask for --collect-only, so no test would be run",
+        "take it out of addopts; to see what there is, use --dry-run, or --collect-only after --",
+    )
+
+
 def no_pytest(interpreter: str, message: str) -> UserError:
     return UserError(
         f"pytest cannot be used in {interpreter}: {message}",

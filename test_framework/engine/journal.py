@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from test_framework.core.run_state import RunState
 from test_framework.engine.redaction import Redactor
@@ -49,12 +50,18 @@ class Journal:
         ts = self._timestamp()
         line = encode(self._seq, ts, elapsed, self.run, fact)
         if self._redactor.suspicious(line.decode("ascii")):
-            masked = {each.name: self._redactor.value(getattr(fact, each.name)) for each in fields(fact)}
-            fact = replace(fact, **masked)
+            fact = replace(fact, **self._masked(fact))
             line = encode(self._seq, ts, elapsed, self.run, fact)
         self.state.apply(fact, elapsed)
         self._pending.append(Stamped(self._seq, ts, elapsed, self.run, fact, line))
         self._seq += 1
+
+    def _masked(self, fact: Fact) -> dict[str, Any]:
+        values = {each.name: getattr(fact, each.name) for each in fields(fact)}
+        masked = {name: self._redactor.value(value) for name, value in values.items()}
+        if "test" in values:
+            masked["test"] = self._redactor.test_id(values["test"])
+        return masked
 
     def flush(self) -> None:
         """Write all pending facts with one system call, then hand them to the sinks."""

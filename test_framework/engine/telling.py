@@ -57,6 +57,7 @@ def finished(
         properties=tuple((key, value) for key, value in result.get("properties", ())),
         flags=tuple(result.get("flags", ())),
         subtests_passed=result.get("subtests_passed", 0),
+        teardown=result.get("teardown", ""),
     )
 
 
@@ -84,7 +85,7 @@ def rare(kind: str, place: Place | None, attempt: int, message: list[Any]) -> It
             yield f.CancelRequested(reason=reason, scope="run", message=f"{message[3]}: {message[1]}")
         case "e" if place is not None:
             alert = f"pytest or a plug-in broke while running {place.test}: {message[2]}"
-            yield f.AlertRaised(kind="internal_error", message=alert, detail=message[3], fails_run=True)
+            yield f.AlertRaised(kind="internal_error", message=alert, detail=message[3])
             yield f.CancelRequested(reason="internal_error", scope="run", message=alert)
         case "y":
             yield f.PluginReported(text=message[1])

@@ -165,6 +165,8 @@ class TestFinished:
     flags: tuple[str, ...] = ()
     """attributes of the outcome: flaky, leak, order_dependent, teardown_error"""
     subtests_passed: int = 0
+    teardown: str = ""
+    """the one line of an error at teardown after a failure (flag teardown_error)"""
     output: str = ""
     """reference to the whole output in the run's directory when a section was cut"""
     peak_memory_bytes: int | None = None

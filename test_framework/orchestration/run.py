@@ -20,6 +20,7 @@ from test_framework.core.planning import Known
 from test_framework.core.run_state import RunState
 from test_framework.core.verdict import Rules, judge
 from test_framework.engine.executor import Collection
+from test_framework.engine.gathering import only_collects
 from test_framework.engine.journal import Journal
 from test_framework.engine.output import OutputLog
 from test_framework.engine.pytest_lanes import PytestLanes
@@ -116,7 +117,9 @@ class Run:
                 orchestrator = TestOrchestratorAgent(preparation.settings, preparation.wish)
                 programme = orchestrator.programme(collection, known, time.monotonic() - journal.began)
                 rules = self._rules(programme)
-                if self.options.dry_run or collection.collect_only:
+                if collection.collect_only and not self.options.dry_run:
+                    raise only_collects()
+                if self.options.dry_run:
                     plan = self._show_plan(programme)
                 else:
                     await self._run_programme(executor, programme, collection)

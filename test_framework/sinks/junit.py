@@ -35,12 +35,17 @@ class JunitFile:
         self._bad: dict[str, list[f.TestFinished]] = {}
         self._later: dict[str, f.TestFinished] = {}
         self._superseded: list[bytes] = []
+        self._subtests: dict[tuple[str, int], list[f.SubtestFinished]] = {}
+        """failed ones, by test and attempt"""
 
     def handle(self, stamped: Stamped, state: RunState) -> None:
         del state
         fact = stamped.fact
         if type(fact) is f.TestFinished:
             self._test_finished(fact)
+        elif type(fact) is f.SubtestFinished:
+            if fact.outcome is Outcome.FAILED:
+                self._subtests.setdefault((fact.test, fact.attempt), []).append(fact)
         elif type(fact) is f.RunStarted:
             self._started_at = stamped.ts
             writable(self._path)
@@ -91,6 +96,8 @@ class JunitFile:
             bad = self._bad.get(test, [])
             last = self._later.get(test) or bad[-1]
             yield xml.case(last, [each for each in bad if each is not last])
+            if last.outcome in BAD:
+                yield from xml.further_cases(bad[0], self._failed_subtests(bad[0]))
         for test, reason in _owed(state).items():
             yield xml.element(xml.opening(test, 0.0), [xml.skipped(f"owed: {reason}", kind="apex.owed")])
         for broken in state.collection_failures:
@@ -101,19 +108,25 @@ class JunitFile:
             else:
                 yield xml.element(begin, [xml.error("", "collection failure", text)])
 
+    def _failed_subtests(self, fact: f.TestFinished) -> list[f.SubtestFinished]:
+        return self._subtests.get((fact.test, fact.attempt), [])
+
     def _head(self, state: RunState) -> bytes:
         tally = state.outcomes
         skipped_files = sum(each.outcome == "skipped" for each in state.collection_failures)
         broken_files = len(state.collection_failures) - skipped_files
-        errors = sum(tally[each] for each in xml.ERRORS) + broken_files
+        shown = [self._bad[test][0] for test in state.failures]
+        subtests = sum(len(self._failed_subtests(each)) for each in shown)
+        torn = sum(bool(each.teardown) for each in shown)
+        errors = sum(tally[each] for each in xml.ERRORS) + broken_files + torn
         owed = len(_owed(state))
         decided = len(state.final) - sum(tally[each] for each in UNPROVEN)
-        tests = decided + owed + len(state.collection_failures)
+        tests = decided + owed + len(state.collection_failures) + subtests + torn
         skipped = tally[Outcome.SKIPPED] + tally[Outcome.XFAILED] + owed + skipped_files
         seconds = state.finished.seconds if state.finished else state.elapsed
         return (
             '<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="pytest tests">'
-            f'<testsuite name="pytest" errors="{errors}" failures="{tally[Outcome.FAILED]}" '
+            f'<testsuite name="pytest" errors="{errors}" failures="{tally[Outcome.FAILED] + subtests}" '
             f'skipped="{skipped}" tests="{tests}" time="{seconds:.3f}" '
             f'timestamp="{xml.attribute(self._started_at)}" hostname="{xml.attribute(os.uname().nodename)}">'
             f"<properties>{xml.properties(_run_properties(state))}</properties>\n"

@@ -29,6 +29,9 @@ _TO_TEXT = str.maketrans(_TEXT)
 _RAISED = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failed))(?::|$)")
 _LOCATION = re.compile(r"(.+):(\d+)")
 
+_TEARDOWN = "\n\nERROR at teardown:\n"
+"""stands between the two texts of a failure with an error at teardown (engine/inside/reporter.py)"""
+
 ERRORS = frozenset({Outcome.ERROR, Outcome.TIMED_OUT, Outcome.CRASHED, Outcome.OOM})
 """bad outcomes that JUnit calls errors; a failure is `failed` alone"""
 
@@ -88,6 +91,18 @@ def case(fact: f.TestFinished, earlier: Sequence[f.TestFinished] = ()) -> str:
     return element(opening(fact.test, fact.seconds, fact.location), parts)
 
 
+def further_cases(fact: f.TestFinished, subtests: Iterable[f.SubtestFinished]) -> list[str]:
+    """Elements beside a bad test's own: its failed subtests, and its error at teardown after a failure."""
+    found = []
+    for each in subtests:
+        failure = f'<failure message="{attribute(each.message)}">{content(each.detail)}</failure>'
+        found.append(element(opening(f"{fact.test} {each.description}", each.seconds, fact.location), [failure]))
+    if fact.teardown:
+        torn = error("", f'failed on teardown with "{fact.teardown}"', fact.detail.rpartition(_TEARDOWN)[2])
+        found.append(element(opening(fact.test, 0.0, fact.location), [torn]))
+    return found
+
+
 def element(begin: str, parts: Iterable[str]) -> str:
     """A test's element from its opening and the elements within, on a line of its own."""
     inner = "".join(parts)
@@ -116,7 +131,8 @@ def _not_bad(fact: f.TestFinished) -> str:
 
 def _bad(fact: f.TestFinished) -> str:
     if fact.outcome is Outcome.FAILED:
-        return f'<failure message="{attribute(fact.message)}">{content(fact.detail)}</failure>'
+        detail = fact.detail.rpartition(_TEARDOWN)[0] if fact.teardown else ""
+        return f'<failure message="{attribute(fact.message)}">{content(detail or fact.detail)}</failure>'
     if fact.outcome is Outcome.ERROR:
         when = fact.phase if fact.phase in ("setup", "teardown") else "setup"
         return error("", f'failed on {when} with "{fact.message}"', fact.detail)

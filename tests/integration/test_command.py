@@ -182,6 +182,16 @@ def test_what_pytest_only_prints_is_printed_with_its_exit_code(
     assert not (project / ".apex").exists()
 
 
+def test_a_project_whose_own_options_only_collect_is_refused_and_its_plan_can_be_seen(
+    command: Command, project: Path
+) -> None:
+    (project / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
+    refused(command.run(project, "--", "."), "options ask for --collect-only")
+    plan = command.run(project, "--dry-run", "--", ".")
+    assert plan.exit_code == 0, plan.explain()
+    assert b"test_a.py" in command.run(project, "--dry-run", "--verbose", "--", ".").stdout
+
+
 def without_times(text: bytes) -> list[str]:
     return [re.sub(r"[=]* in [0-9.]+s [=]*", "", line).strip("= ") for line in text.decode().splitlines()]
 

@@ -232,7 +232,8 @@ def test_a_killed_helper_ends_the_run_soon_and_is_named(
     reason = (
         "pytest session is gone: killed by SIGKILL" if program == "zygote.py" else "keeper process is gone"
     )
-    assert any(reason in each for each in run.of("run.finished")[0]["reasons"])
+    reasons = run.of("run.finished")[0]["reasons"]
+    assert [reason in each for each in reasons].count(True) == 1, "it is said, and once"
     assert run.outcomes["test_a.py::test_quick"] == "passed"
     assert set(run.owed) == {"test_a.py::test_slow", "test_a.py::test_later"}, (
         "nobody blames a test for our loss"

@@ -103,8 +103,8 @@ class Fold:
         teardown = [each for each in self.reports if each.when == "teardown" and each.outcome == "failed"]
         if outcome == "failed" and teardown:
             flags.append("teardown_error")
-            more = f"{result.get('detail', '')}\n\nERROR at teardown:\n{describe(teardown[-1])[1]}"
-            result["detail"] = cap(more, MOST_DETAIL)
+            result["teardown"], text = describe(teardown[-1])
+            result["detail"] = cap(f"{result.get('detail', '')}\n\nERROR at teardown:\n{text}", MOST_DETAIL)
         return flags
 
     def _outcome(self) -> tuple[str, str, Any]:

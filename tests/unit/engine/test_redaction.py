@@ -60,3 +60,9 @@ def test_a_password_in_a_url_is_masked_wherever_it_comes_from() -> None:
 def test_values_inside_values_are_masked() -> None:
     masked = Redactor({"A_TOKEN": "long-enough"}).value({"a": ("long-enough", 1, None), "long-enough": ["x"]})
     assert masked == {"a": ("[redacted A_TOKEN]", 1, None), "[redacted A_TOKEN]": ("x",)}
+
+
+def test_a_url_in_a_test_s_id_stays_and_a_secret_of_the_environment_does_not() -> None:
+    redactor = Redactor({"A_TOKEN": "long-enough"})
+    assert redactor.test_id("t.py::t[http://me:pass@host]") == "t.py::t[http://me:pass@host]"
+    assert redactor.test_id("t.py::t[long-enough]") == "t.py::t[[redacted A_TOKEN]]"

@@ -325,3 +325,41 @@ def test_missing_folders_are_made(story, tmp_path):
     story.begin(tests=0)
     story.finish()
     assert suite(path).get("tests") == "0"
+
+
+def test_an_error_at_teardown_after_a_failure_is_a_second_case_as_in_pytest(run, report):
+    run.begin(tests=1)
+    run.end(
+        "t.py::bad",
+        Outcome.FAILED,
+        message="assert False",
+        detail="the call\n\nERROR at teardown:\nthe teardown",
+        teardown="RuntimeError: broken",
+        flags=("teardown_error",),
+    )
+    run.finish("failed")
+    failed, torn = (each for each in suite(report).iter("testcase"))
+    assert failed.attrib["name"] == torn.attrib["name"] == "bad"
+    assert (failed.find("failure").text, failed.find("error")) == ("the call", None)
+    assert (torn.find("error").get("message"), torn.find("error").text) == (
+        'failed on teardown with "RuntimeError: broken"',
+        "the teardown",
+    )
+    assert counts_agree(report)
+
+
+def test_each_failing_subtest_is_a_case_of_its_own(run, report):
+    run.begin(tests=2)
+    for number, outcome in enumerate((Outcome.FAILED, Outcome.SKIPPED, Outcome.FAILED)):
+        words = {"description": f"(number={number})", "message": f"no {number}", "detail": f"why {number}"}
+        run.say(f.SubtestFinished(test="t.py::many", attempt=1, outcome=outcome, **words))
+    run.end("t.py::many", Outcome.FAILED, message="contains 2 failed subtests")
+    run.say(f.SubtestFinished(test="t.py::flaky", attempt=1, description="(x)", outcome=Outcome.FAILED))
+    run.end("t.py::flaky", Outcome.FAILED)
+    run.end("t.py::flaky", attempt=2)
+    run.finish("failed")
+    names_found = [each.get("name") for each in suite(report).iter("testcase")]
+    assert names_found == ["many", "many (number=0)", "many (number=2)", "flaky"]
+    assert case(report, "many (number=2)").find("failure").get("message") == "no 2"
+    assert case(report, "many (number=2)").find("failure").text == "why 2"
+    assert counts_agree(report)
