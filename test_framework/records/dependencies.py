@@ -1,0 +1,113 @@
+"""The file that holds what is remembered of runs: `.apex/proof.json`.
+
+Rules: derived from the runs and replaced as a whole; its first line carries version and checksum. A file of another
+version, or one that is damaged, is ignored by name: then nothing is proven until runs have been recorded again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from test_framework.core.memory import Frame, Inventory, Memory, Record, Snapshot
+from test_framework.records.changes import write_atomically
+
+VERSION = 1
+NAME = "proof.json"
+SOURCES = "sources.sqlite3"
+DIGESTS = "digests.json"
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A memory, and why it is empty although there is a file."""
+
+    memory: Memory = field(default_factory=Memory)
+    note: str = ""
+
+
+def load_memory(base: Path) -> Loaded:
+    """What is remembered in `.apex` (`base`)."""
+    file = base / NAME
+    try:
+        head, _, body = file.read_bytes().partition(b"\n")
+    except FileNotFoundError:
+        return Loaded()
+    except OSError as problem:
+        return Loaded(note=f"{NAME} cannot be read ({problem.strerror}): nothing is proven")
+    try:
+        about = json.loads(head)
+        if about["version"] != VERSION:
+            return Loaded(note=f"{NAME} is of version {about['version']}, not {VERSION}: nothing is proven")
+        if hashlib.sha256(body).hexdigest() != about["sha256"]:
+            return Loaded(note=f"{NAME} is damaged: nothing is proven until tests have run again")
+        return Loaded(decode_memory(json.loads(body)))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        return Loaded(note=f"{NAME} is damaged: nothing is proven until tests have run again")
+
+
+def save_memory(memory: Memory, base: Path) -> None:
+    """Replace the file. Raises OSError."""
+    body = json.dumps(encode_memory(memory), separators=(",", ":")).encode("ascii")
+    head = json.dumps({"version": VERSION, "sha256": hashlib.sha256(body).hexdigest()}).encode("ascii")
+    write_atomically(base / NAME, head + b"\n" + body)
+
+
+def encode_memory(memory: Memory) -> dict[str, Any]:
+    """As JSON's own types, without the names of fields that occur thousands of times."""
+    return {
+        "sources": memory.sources,
+        "blocks": memory.blocks,
+        "data": memory.data,
+        "variables": memory.variables,
+        "listings": memory.listings,
+        "snapshots": {
+            run: [
+                snapshot.environment,
+                snapshot.listings,
+                _frame(snapshot.base),
+                [[_frame(frame) for frame in process] for process in snapshot.processes],
+            ]
+            for run, snapshot in memory.snapshots.items()
+        },
+        "records": {
+            test: [one.run, one.process, one.order, round(one.seconds, 6), one.outcome, one.reasons, one.own]
+            for test, one in memory.records.items()
+        },
+        "inventories": {
+            key: [inventory.run, inventory.tests, inventory.listings, inventory.sources]
+            for key, inventory in memory.inventories.items()
+        },
+    }
+
+
+def _frame(frame: Frame) -> list[list[int]]:
+    return [frame.blocks, frame.data, frame.variables]
+
+
+def decode_memory(body: dict[str, Any]) -> Memory:
+    """The opposite of `encode_memory`."""
+    return Memory(
+        sources=[(path, digest) for path, digest in body["sources"]],
+        blocks=[(source, name) for source, name in body["blocks"]],
+        data=[(path, kind, digest) for path, kind, digest in body["data"]],
+        variables=[(name, digest) for name, digest in body["variables"]],
+        listings=[(directory, tuple(names)) for directory, names in body["listings"]],
+        snapshots={
+            run: Snapshot(
+                environment,
+                listings,
+                Frame(*base),
+                [[Frame(*frame) for frame in process] for process in processes],
+            )
+            for run, (environment, listings, base, processes) in body["snapshots"].items()
+        },
+        records={test: Record(*values) for test, values in body["records"].items()},
+        inventories={
+            key: Inventory(run, {test: (one[0], one[1]) for test, one in tests.items()}, listings, sources)
+            for key, (run, tests, listings, sources) in body["inventories"].items()
+        },
+    )
