@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from test_framework.core.inertness import is_inert
-from test_framework.core.memory import EFFECTS, MODULE, WHOLE
+from test_framework.core.memory import EFFECTS, MODULE, TEXT, WHOLE, WHOLE_EFFECTS
 
 PLAIN_BASES = frozenset({"object", "TestCase", "Exception", "ValueError", "ABC", "Protocol", "Generic"})
 READS_NO_DOCSTRING = frozenset(
@@ -71,7 +71,7 @@ def changed_blocks(old: Fingerprint, new: Fingerprint, names: Iterable[str]) -> 
     """Those of `names` whose meaning differs."""
     if old.whole == new.whole:
         return frozenset()
-    return frozenset(name for name in names if name == WHOLE or old.of(name) != new.of(name))
+    return frozenset(name for name in names if name == TEXT or old.of(name) != new.of(name))
 
 
 class _Blocks:
@@ -89,11 +89,18 @@ class _Blocks:
     def digests(self) -> dict[str, str]:
         module: list[str] = []
         self._statements(self.tree, "", module)
+        felt = [statement for statement in self.tree.body if not is_inert(statement)]
         effects: list[str] = []
-        for statement in self.tree.body:
-            if not is_inert(statement):
-                self._statement(statement, "", effects, keep=False)
-        self.texts |= {MODULE: module, EFFECTS: effects}
+        for statement in felt:
+            self._statement(statement, "", effects, keep=False)
+        everything = [*module, *(word for name in sorted(self.texts) for word in (name, *self.texts[name]))]
+        calls = any(not isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in felt)
+        self.texts |= {
+            MODULE: module,
+            EFFECTS: effects,
+            WHOLE: everything,
+            WHOLE_EFFECTS: everything if calls else effects,
+        }
         return {
             name: hashlib.sha256("\0".join((name, *text)).encode("utf-8", "surrogatepass")).hexdigest()
             for name, text in self.texts.items()

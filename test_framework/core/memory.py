@@ -17,6 +17,11 @@ MODULE = "<module>"
 EFFECTS = "<effects>"
 """the part of `<module>` that other modules could feel without importing a name from it"""
 WHOLE = "*"
+"""all of a file's code; how an interpreter without `sys.monitoring` records whatever ran in a file"""
+WHOLE_EFFECTS = "<effects of all>"
+"""as `<effects>`, with every function that an effect could call"""
+TEXT = "<text>"
+"""every byte of a file: for tests that are text themselves"""
 
 Source = tuple[str, str]
 """(path, SHA-256 of the bytes)"""

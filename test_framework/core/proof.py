@@ -12,11 +12,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from test_framework.core.memory import EFFECTS, MODULE, WHOLE, Memory, Record, Snapshot, file_of
+from test_framework.core.memory import (
+    EFFECTS,
+    MODULE,
+    TEXT,
+    WHOLE,
+    WHOLE_EFFECTS,
+    Memory,
+    Record,
+    Snapshot,
+    file_of,
+)
 from test_framework.model.outcome import BAD, Outcome
 
 PROVABLE = frozenset({Outcome.PASSED, Outcome.SKIPPED, Outcome.XFAILED})
 AUDIT_SHARE = 0.02
+FELT = {MODULE: EFFECTS, WHOLE: WHOLE_EFFECTS}
+"""what of a test file's block tests of other files can feel"""
 FILE = "file "
 """begins the names of configuration files in an environment"""
 
@@ -182,13 +194,15 @@ def _changed_blocks(memory: Memory, now: Now, stale: set[int], changes: Changes)
     for source, blocks in names.items():
         path, digest = memory.sources[source]
         gone = now.sources.get(path) is None
-        differing = frozenset(blocks) if gone else now.differing(path, digest, frozenset({*blocks, EFFECTS}))
+        differing = (
+            frozenset(blocks) if gone else now.differing(path, digest, frozenset({*blocks, *FELT.values()}))
+        )
         detail = "it is gone" if gone else ""
         for name, block in blocks.items():
             if name not in differing:
                 continue
-            reason = Reason(Cause.SOURCE, path if name == WHOLE else f"{path}::{name}", detail)
-            unfelt = name == MODULE and not gone and EFFECTS not in differing
+            reason = Reason(Cause.SOURCE, path if name in (WHOLE, TEXT) else f"{path}::{name}", detail)
+            unfelt = name in FELT and not gone and FELT[name] not in differing
             if unfelt and now.is_test_file(path) and not now.named_elsewhere(path):
                 changes.within[path] = reason
             else:

@@ -20,6 +20,8 @@ VERSION = 1
 RACY_SECONDS = 2.0
 WALK_AT_MOST = 300
 IGNORED = frozenset({"__pycache__", "node_modules", "venv", "build", "dist"})
+CACHES = frozenset({".apex", "__pycache__", ".pytest_cache", ".hypothesis"})
+"""names that the recorder leaves out of directories too"""
 IMPORTABLE = (".py", ".so", ".pyd")
 
 TEST_FILES = ("test_*.py", "*_test.py")
@@ -145,12 +147,14 @@ def changed_since(root: Path, path: str, began: float) -> bool:
 
 
 def names_digest(root: Path, path: str) -> str | None:
-    """The digest of a directory's sorted names joined by NUL; None where it cannot be listed."""
+    """The digest of a directory's sorted names but those of caches, joined by NUL; None where it cannot be listed."""
     try:
-        names = sorted(os.listdir(os.path.join(root, path)))
+        names = sorted(
+            os.fsencode(name) for name in os.listdir(os.path.join(root, path)) if name not in CACHES
+        )
     except (OSError, ValueError):
         return None
-    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(b"\0".join(names)).hexdigest()
 
 
 def value_digest(value: str | None) -> str | None:

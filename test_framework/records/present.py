@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from test_framework.core.fingerprint import Fingerprint
 
 
+OURS = ("APEX_", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_", "PYTEST_VERSION")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """In what the tests would run now."""
@@ -165,7 +168,8 @@ def _module_name(path: str) -> str:
 
 
 def whole_environment_digest(environ: Mapping[str, str]) -> str | None:
-    """The digest of all variables that do not differ from run to run by themselves."""
-    ours = ("APEX_", "PYTEST_")
-    lines = sorted(f"{name}={value}" for name, value in environ.items() if not name.startswith(ours))
-    return value_digest("\0".join(lines))
+    """The digest of all variables but those that the tool and pytest set, as the recorder takes it."""
+    rows = sorted(
+        os.fsencode(f"{name}={value}") for name, value in environ.items() if not name.startswith(OURS)
+    )
+    return value_digest(os.fsdecode(b"\0".join(rows)))

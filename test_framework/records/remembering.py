@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from test_framework.core.memory import (
-    WHOLE,
+    TEXT,
     Frame,
     Inventory,
     Memory,
@@ -25,7 +25,7 @@ from test_framework.core.memory import (
 )
 from test_framework.core.proof import FILE, PROVABLE
 from test_framework.model import facts as f
-from test_framework.model.facts import Stamped
+from test_framework.model.facts import Fact
 from test_framework.model.outcome import BAD, UNPROVEN, Outcome
 from test_framework.records.changes import Digests, changed_since, importable_names, looks_like_tests
 from test_framework.records.recording import Recording, Row
@@ -42,8 +42,6 @@ class Ending:
 
     outcome: Outcome
     seconds: float
-    category: str
-    layer: str
     reasons: list[str] = field(default_factory=list)
 
 
@@ -64,28 +62,35 @@ class EndedRun:
     """every test of the request, proven ones too: (category, layer)"""
 
 
-def read_endings(facts: Iterable[Stamped]) -> dict[str, Ending]:
-    """The ending of every test of a run, from its facts."""
+def read_endings(facts: Iterable[Fact]) -> dict[str, Ending]:
+    """The ending of every test that ended in a run, from its facts."""
     found: dict[str, Ending] = {}
     spoiled: dict[str, str] = {}
-    for stamped in facts:
-        match stamped.fact:
-            case f.TestFinished() as fact:
-                ending = Ending(fact.outcome, fact.seconds, fact.category, fact.layer)
+    for fact in facts:
+        match fact:
+            case f.TestFinished():
                 if fact.test in found and found[fact.test].outcome not in UNPROVEN:
                     spoiled[fact.test] = "it ran more than once"
                 if fact.flags:
                     spoiled[fact.test] = ", ".join(fact.flags)
-                found[fact.test] = ending
-            case f.SubtestFinished() as fact if fact.outcome in BAD:
+                found[fact.test] = Ending(fact.outcome, fact.seconds)
+            case f.SubtestFinished() if fact.outcome in BAD:
                 spoiled[fact.test] = "a subtest failed"
-            case f.TestOwed() as fact:
-                found.setdefault(fact.test, Ending(Outcome.NOT_RUN, 0.0, fact.category, fact.layer))
             case _:
                 pass
     for test, why in spoiled.items():
         if test in found:
             found[test].reasons.append(why)
+    return found
+
+
+def read_collected(facts: Iterable[Fact]) -> dict[str, tuple[str, str]]:
+    """Every test that a run accounts for (executed, proven or owed): (category, layer)."""
+    found = {}
+    for fact in facts:
+        test = getattr(fact, "test", "")
+        if test and isinstance(getattr(fact, "layer", None), str):
+            found[test] = (fact.category, fact.layer)  # type: ignore[union-attr]
     return found
 
 
@@ -141,8 +146,8 @@ class _Taking:
         self._list_directories(recording)
         whole = [*recording.base_reasons, *reasons(recording.base), *self._of_the_run(recording)]
         processes = []
-        for number, (lane, rows) in enumerate(recording.processes.items()):
-            until_now = [*whole, *recording.shared.get(lane, ())]
+        for number, rows in enumerate(recording.processes.values()):
+            until_now = list(whole)
             frames = []
             for order, row in enumerate(rows):
                 new = frame(row.new)
@@ -233,12 +238,13 @@ class _Taking:
         return [self.tables.thing(entry) for entry in recording.data], bad
 
     def _whole_file(self, test: str) -> list[int]:
-        """Doctests and tests that are no Python functions stand in text that no code block shows."""
+        """Tests that are no functions of their file (docstrings, linters, text) stand in more than its code."""
         path = file_of(test)
         name = test.partition("[")[0].rpartition("::")[2]
-        if path.endswith(".py") and "." not in name:
+        known = self.contents.get(self._current(path), b"")
+        if path.endswith(".py") and f"def {name}".encode() in known and name != os.path.basename(path)[:-3]:
             return []
-        return [self.tables.block((self.tables.source((path, self._current(path))), WHOLE))]
+        return [self.tables.block((self.tables.source((path, self._current(path))), TEXT))]
 
     def _of_the_run(self, recording: Recording) -> list[str]:
         """Why nothing of this run proves anything."""
