@@ -83,9 +83,11 @@ class Now:
     """The present, as far as it was looked at. What is missing in a mapping counts as gone."""
 
     sources: Mapping[str, str | None]
-    data: Mapping[tuple[str, str], str | None]
-    variables: Mapping[str, str | None]
-    environment: Mapping[str, str]
+    same_thing: Callable[[str, str, str | None], bool]
+    """(path, kind, digest): whether a file, directory or absence is still what it was"""
+    same_variable: Callable[[str, str | None], bool]
+    environment: Mapping[str, str] | None
+    """None: not compared"""
     listings: Mapping[str, frozenset[str]]
     differing: Callable[[str, str, frozenset[str]], frozenset[str]]
     """(path, digest of the old content, block names) -> those whose meaning differs now"""
@@ -109,16 +111,11 @@ class Changes:
 
 def decide(memory: Memory, now: Now, tests: Iterable[str] | None = None) -> dict[str, Decision]:
     """What to do with each test (default: all that are remembered), in the order given."""
-    changes = find_changes(memory, now)
-    whole = {run: _of_snapshot(memory, snapshot, now) for run, snapshot in memory.snapshots.items()}
-    firsts: dict[tuple[str, int], list[tuple[int, Reason]]] = {}
-    for run, snapshot in memory.snapshots.items():
-        for number in range(len(snapshot.processes)):
-            firsts[run, number] = _first_changes(snapshot, number, changes)
+    judge = _Judge(memory, now)
     found: dict[str, Decision] = {}
     for test in memory.records if tests is None else tests:
         record = memory.records.get(test)
-        reason = _reason(test, record, changes, whole, firsts)
+        reason = _of_record(record) or (judge.changed(test, record) if record is not None else None)
         if record is None or reason is not None:
             found[test] = ToRun(reason or Reason(Cause.NEVER_RECORDED))
         else:
@@ -126,14 +123,20 @@ def decide(memory: Memory, now: Now, tests: Iterable[str] | None = None) -> dict
     return found
 
 
-def _reason(
-    test: str,
-    record: Record | None,
-    changes: Changes,
-    whole: Mapping[str, _Whole],
-    firsts: Mapping[tuple[str, int], list[tuple[int, Reason]]],
-) -> Reason | None:
-    """Why the test has to run; None: it is proven."""
+def touched(memory: Memory, now: Now, tests: Iterable[str] | None = None) -> dict[str, Reason]:
+    """The tests that a change reaches, however they ended last, and those of which nobody can tell."""
+    judge = _Judge(memory, now)
+    found: dict[str, Reason] = {}
+    for test in memory.records if tests is None else tests:
+        record = memory.records.get(test)
+        reason = Reason(Cause.NEVER_RECORDED) if record is None else judge.changed(test, record)
+        if reason is not None:
+            found[test] = reason
+    return found
+
+
+def _of_record(record: Record | None) -> Reason | None:
+    """Why a record proves nothing, whatever has changed since."""
     if record is None:
         return Reason(Cause.NEVER_RECORDED)
     if record.outcome in BAD:
@@ -142,22 +145,39 @@ def _reason(
         return Reason(Cause.UNPROVABLE, detail=f"{record.outcome} in run {record.run}")
     if record.reasons:
         return Reason(Cause.UNPROVABLE, detail="; ".join(record.reasons))
-    surroundings = whole.get(record.run)
-    if surroundings is None or (record.run, record.process) not in firsts:
-        return Reason(Cause.NEVER_RECORDED, detail=f"run {record.run} is no longer remembered")
-    if surroundings.everything is not None:
-        return surroundings.everything
-    for directory, reason in surroundings.below.items():
-        if not directory or test.startswith(f"{directory}/"):
-            return reason
-    within = changes.within.get(file_of(test))
-    if within is not None:
-        return within
-    touched = [reason for order, reason in firsts[record.run, record.process] if order <= record.order]
-    if not touched:
-        return None
-    own = next((changes.blocks[block] for block in record.own if block in changes.blocks), None)
-    return own or touched[0]
+    return None
+
+
+class _Judge:
+    """Knows what has changed, and says for each test which change reaches it first."""
+
+    def __init__(self, memory: Memory, now: Now) -> None:
+        self.changes = find_changes(memory, now)
+        self._whole = {run: _of_snapshot(memory, snapshot, now) for run, snapshot in memory.snapshots.items()}
+        self._firsts = {
+            (run, number): _first_change(snapshot, number, self.changes)
+            for run, snapshot in memory.snapshots.items()
+            for number in range(len(snapshot.processes))
+        }
+
+    def changed(self, test: str, record: Record) -> Reason | None:
+        """The first thing on which the test depends and that has changed; None: nothing has."""
+        surroundings = self._whole.get(record.run)
+        if surroundings is None or (record.run, record.process) not in self._firsts:
+            return Reason(Cause.NEVER_RECORDED, detail=f"what it did in run {record.run} is not known")
+        if surroundings.everything is not None:
+            return surroundings.everything
+        for directory, reason in surroundings.below.items():
+            if not directory or test.startswith(f"{directory}/"):
+                return reason
+        within = self.changes.within.get(file_of(test))
+        if within is not None:
+            return within
+        order, first = self._firsts[record.run, record.process]
+        if first is None or order > record.order:
+            return None
+        blocks = self.changes.blocks
+        return next((blocks[block] for block in record.own if block in blocks), first)
 
 
 # -- what has changed -----------------------------------------------------------------------------------------
@@ -172,11 +192,10 @@ def find_changes(memory: Memory, now: Now) -> Changes:
     if stale:
         _changed_blocks(memory, now, stale, changes)
     for number, (path, kind, digest) in enumerate(memory.data):
-        current = now.data.get((path, kind))
-        if (path, kind) not in now.data or current != digest:
+        if not now.same_thing(path, kind, digest):
             changes.data[number] = Reason(Cause.DATA, path, _of_data(kind))
     for number, (name, digest) in enumerate(memory.variables):
-        if name not in now.variables or now.variables[name] != digest:
+        if not now.same_variable(name, digest):
             subject = "any variable" if name == "*" else name
             changes.variables[number] = Reason(Cause.VARIABLE, subject)
     return changes
@@ -218,7 +237,9 @@ class _Whole:
 
 
 def _of_snapshot(memory: Memory, snapshot: Snapshot, now: Now) -> _Whole:
-    difference = environment_difference(snapshot.environment, now.environment)
+    difference = None
+    if now.environment is not None:
+        difference = environment_difference(snapshot.environment, now.environment)
     if difference is not None:
         return _Whole(difference)
     below: dict[str, Reason] = {}
@@ -250,10 +271,10 @@ def environment_difference(then: Mapping[str, str], current: Mapping[str, str]) 
     return None
 
 
-def _first_changes(snapshot: Snapshot, process: int, changes: Changes) -> list[tuple[int, Reason]]:
-    """(order from which it counts, what) of the first changed thing of a process; -1: the base. At most one."""
+def _first_change(snapshot: Snapshot, process: int, changes: Changes) -> tuple[int, Reason | None]:
+    """(order from which it counts, what) of the first changed thing of a process; -1: the base."""
     if not (changes.blocks or changes.data or changes.variables):
-        return []
+        return -1, None
     for order, frame in enumerate((snapshot.base, *snapshot.processes[process]), -1):
         for numbers, changed in (
             (frame.blocks, changes.blocks),
@@ -262,8 +283,8 @@ def _first_changes(snapshot: Snapshot, process: int, changes: Changes) -> list[t
         ):
             hit = next((changed[number] for number in numbers if number in changed), None)
             if hit is not None:
-                return [(order, hit)]
-    return []
+                return order, hit
+    return -1, None
 
 
 # -- audit ----------------------------------------------------------------------------------------------------

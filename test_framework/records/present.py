@@ -77,8 +77,8 @@ class Present:
         self._files_of_tests = frozenset(file_of(test) for test in memory.records)
         return Now(
             sources={path: digests.of(path) for path in {path for path, _ in memory.sources}},
-            data={(path, kind): self._thing(path, kind) for path, kind, _ in memory.data},
-            variables={name: self._variable(name) for name, _ in memory.variables},
+            same_thing=lambda path, kind, digest: self._thing(path, kind) == digest,
+            same_variable=lambda name, digest: self._variable(name) == digest,
             environment=environment,
             listings={directory: importable_names(root, directory, directories) for directory in directories},
             differing=self.differing,

@@ -31,6 +31,7 @@ from test_framework.records.changes import Digests, changed_since, importable_na
 from test_framework.records.recording import Recording, Row
 from test_framework.records.sources import Sources
 
+ARGUMENTS = "pytest arguments"
 KEEP_SNAPSHOTS = 24
 KEEP_INVENTORIES = 12
 CLOCK_SLACK_SECONDS = 0.5
@@ -293,7 +294,7 @@ def arguments_part(arguments: Iterable[str]) -> dict[str, str]:
     """pytest's arguments as a part of an environment: those that only choose or show are left out."""
     from test_framework.core.pytest_options import that_matter
 
-    return {"pytest arguments": " ".join(that_matter(tuple(arguments)))}
+    return {ARGUMENTS: " ".join(that_matter(tuple(arguments)))}
 
 
 def store_of(base: Path) -> Sources:
