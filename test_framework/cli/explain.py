@@ -1,7 +1,7 @@
 """`apex explain TEST`: why a test would run, is proven, or was owed, from what is remembered; text or JSON.
 
-Rules: nothing is started; asyncio, yaml and pytest are not imported. A sceptic can check every line: the run that proves,
-all that the proof rests on (`--all`), and the first thing that differs.
+Rules: nothing is started; asyncio, yaml and pytest are not imported. A sceptic can check every line: the run that
+proves, all that the proof rests on (`--all`), and the first thing that differs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from pathlib import Path
 from test_framework.cli.arguments import ENVIRONMENTS, Parser
 from test_framework.core.memory import Memory, Record, frames_of
 from test_framework.core.proof import Proven, ToRun, decide
+from test_framework.core.pytest_options import ARGUMENTS
 from test_framework.model.errors import UserError
 from test_framework.records.changes import Digests
 from test_framework.records.dependencies import DIGESTS, load_memory
 from test_framework.records.present import Present, Surroundings
-from test_framework.records.remembering import ARGUMENTS, store_of
+from test_framework.records.sources import Sources
 
 FEW = 10
 LATEST_RUNS = 10
@@ -111,7 +112,7 @@ def explain(
     snapshot = memory.snapshots.get(record.run)
     arguments = snapshot.environment.get(ARGUMENTS, "").split() if snapshot is not None else []
     surroundings = Surroundings(root=root, executable=executable, environ=environ, arguments=arguments)
-    now = Present(memory, surroundings, Digests.load(root, base / DIGESTS), store_of(base)).now()
+    now = Present(memory, surroundings, Digests.load(root, base / DIGESTS), Sources.of(base)).now()
     if now is None:
         raise UserError(f"the packages of {executable} cannot be found: nothing can be proven with it")
     decision = decide(memory, now, [test])[test]

@@ -19,7 +19,7 @@ from test_framework.core.settings import Settings
 from test_framework.records.changes import Digests, importable_below
 from test_framework.records.dependencies import DIGESTS, load_memory
 from test_framework.records.present import Present, Surroundings
-from test_framework.records.remembering import store_of
+from test_framework.records.sources import Sources
 
 STATES = Literal["proven", "partial", "unknown"]
 
@@ -64,7 +64,7 @@ def gate(root: Path, settings: Settings, request: Request, base: Path | None = N
     if not memory.records:
         return Gate(state="unknown", why=loaded.note or "no run has been recorded yet", notes=notes)
     digests = Digests.load(root, base / DIGESTS)
-    present = Present(memory, request.surroundings, digests, store_of(base))
+    present = Present(memory, request.surroundings, digests, Sources.of(base))
     now = present.now()
     if digests.reread:
         try:

@@ -170,9 +170,10 @@ class _Judge:
         for directory, reason in surroundings.below.items():
             if not directory or test.startswith(f"{directory}/"):
                 return reason
-        within = self.changes.within.get(file_of(test))
-        if within is not None:
-            return within
+        if self.changes.within:
+            within = self.changes.within.get(file_of(test))
+            if within is not None:
+                return within
         order, first = self._firsts[record.run, record.process]
         if first is None or order > record.order:
             return None

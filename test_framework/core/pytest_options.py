@@ -24,6 +24,15 @@ WITH_VALUE = frozenset(
 GLUED = ("-k", "-m", "-r", "-n")
 
 
+ARGUMENTS = "pytest arguments"
+"""their name among the parts of an environment"""
+
+
+def arguments_part(arguments: Sequence[str]) -> dict[str, str]:
+    """pytest's arguments as a part of an environment."""
+    return {ARGUMENTS: " ".join(that_matter(arguments))}
+
+
 def that_matter(arguments: Sequence[str]) -> tuple[str, ...]:
     """The arguments without paths, choices and ways of showing."""
     kept: list[str] = []

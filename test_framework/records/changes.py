@@ -38,8 +38,12 @@ class Digests:
     root: Path
     file: Path | None = None
     known: dict[str, list[int | str]] = field(default_factory=dict)
+    _prefix: str = ""
     reread: int = 0
     """how many files had to be read"""
+
+    def __post_init__(self) -> None:
+        self._prefix = os.path.join(self.root, "")
 
     @classmethod
     def load(cls, root: Path, file: Path) -> Digests:
@@ -53,7 +57,7 @@ class Digests:
 
     def of(self, path: str) -> str | None:
         """The digest of a file's bytes; None where no regular file can be read."""
-        full = os.path.join(self.root, path)
+        full = path if path[:1] == "/" else self._prefix + path
         try:
             seen = os.stat(full)
         except (OSError, ValueError):

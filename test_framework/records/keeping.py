@@ -21,8 +21,9 @@ from test_framework.model.facts import CollectionFailed
 from test_framework.records.changes import Digests, write_atomically
 from test_framework.records.dependencies import DIGESTS, load_memory, save_memory
 from test_framework.records.recording import Recording, RecordingError, read_recording
-from test_framework.records.remembering import EndedRun, read_collected, read_endings, remember, store_of
+from test_framework.records.remembering import EndedRun, read_collected, read_endings, remember
 from test_framework.records.runs import RUN_ID, read_facts
+from test_framework.records.sources import Sources
 
 RECORDING = "dependencies.jsonl"
 CIRCUMSTANCES = "circumstances.json"
@@ -111,7 +112,7 @@ def _taken(
         request=circumstances.request if whole else "",
         collected=read_collected(facts),
     )
-    new = remember(memory, recording, ended, digests, store_of(base))
+    new = remember(memory, recording, ended, digests, Sources.of(base))
     if circumstances.missed:
         distrust(new, run)
     return new, notes

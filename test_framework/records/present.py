@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from test_framework.core.memory import Memory, file_of
 from test_framework.core.proof import FILE, Now
+from test_framework.core.pytest_options import arguments_part
 from test_framework.records.changes import (
     TEST_FILES,
     Digests,
@@ -26,7 +27,6 @@ from test_framework.records.changes import (
     value_digest,
 )
 from test_framework.records.interpreter import identify, top_level_names
-from test_framework.records.remembering import arguments_part
 from test_framework.records.sources import Sources
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from test_framework.core.memory import (
     TEXT,
@@ -24,6 +23,7 @@ from test_framework.core.memory import (
     file_of,
 )
 from test_framework.core.proof import FILE, PROVABLE
+from test_framework.core.pytest_options import arguments_part
 from test_framework.model import facts as f
 from test_framework.model.facts import Fact
 from test_framework.model.outcome import BAD, UNPROVEN, Outcome
@@ -31,7 +31,6 @@ from test_framework.records.changes import Digests, changed_since, importable_na
 from test_framework.records.recording import Recording, Row
 from test_framework.records.sources import Sources
 
-ARGUMENTS = "pytest arguments"
 KEEP_SNAPSHOTS = 24
 KEEP_INVENTORIES = 12
 CLOCK_SLACK_SECONDS = 0.5
@@ -288,17 +287,3 @@ class _Taking:
 def _configuration(recording: Recording) -> Mapping[str, str | None]:
     files: Mapping[str, str | None] = recording.environment.get("files", {})
     return files
-
-
-def arguments_part(arguments: Iterable[str]) -> dict[str, str]:
-    """pytest's arguments as a part of an environment: those that only choose or show are left out."""
-    from test_framework.core.pytest_options import that_matter
-
-    return {ARGUMENTS: " ".join(that_matter(tuple(arguments)))}
-
-
-def store_of(base: Path) -> Sources:
-    """The sources kept beside the memory."""
-    from test_framework.records.dependencies import SOURCES
-
-    return Sources(base / SOURCES)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
+NAME = "sources.sqlite3"
 SCHEMA = "CREATE TABLE IF NOT EXISTS sources (digest TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID"
 BUSY_SECONDS = 2.0
 
@@ -27,6 +28,11 @@ class Sources:
     """The store in one file."""
 
     file: Path
+
+    @classmethod
+    def of(cls, base: Path) -> Sources:
+        """The store in a project's `.apex`."""
+        return cls(base / NAME)
 
     def read(self, digest: str) -> bytes | None:
         """A content by its digest; None where it is not kept or is damaged."""

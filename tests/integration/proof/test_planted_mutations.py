@@ -22,7 +22,7 @@ from test_framework.records.dependencies import DIGESTS, load_memory
 from test_framework.records.interpreter import identify
 from test_framework.records.keeping import Circumstances, keep_run
 from test_framework.records.present import Present, Surroundings
-from test_framework.records.remembering import store_of
+from test_framework.records.sources import Sources
 from tests.integration.proof.project import FILES, Mutant, mutants
 
 pytestmark = pytest.mark.integration
@@ -93,7 +93,7 @@ class Shop:
             root=self.root, executable=sys.executable, environ=self.environ, arguments=("-q", "tests")
         )
         digests = Digests.load(self.root, self.base / DIGESTS)
-        now = Present(memory, surroundings, digests, store_of(self.base)).now()
+        now = Present(memory, surroundings, digests, Sources.of(self.base)).now()
         assert now is not None
         return decide(memory, now)
 
