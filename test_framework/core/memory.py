@@ -65,7 +65,7 @@ class Record:
     outcome: str
     reasons: list[str] = field(default_factory=list)
     own: list[int] = field(default_factory=list)
-    """blocks that the test itself executed; only for ranking and explaining"""
+    """blocks that the test itself executed, for ranking and explaining; empty: those of its frame"""
 
 
 @dataclass(slots=True)

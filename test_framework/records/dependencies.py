@@ -69,8 +69,26 @@ def save_memory(memory: Memory, base: Path) -> None:
 
 
 def encode_memory(memory: Memory) -> dict[str, Any]:
-    """As JSON's own types, without the names of fields that occur thousands of times."""
+    """As JSON's own types, made to be read fast: no names of fields, no empty lists, each test's name once."""
+    numbers: dict[str, int] = {}
+    inventories = {
+        key: [inventory.run, _by_place(inventory.tests, numbers), inventory.listings, inventory.sources]
+        for key, inventory in memory.inventories.items()
+    }
+    records = [
+        [
+            numbers.setdefault(test, len(numbers)),
+            one.run,
+            one.process,
+            one.order,
+            round(one.seconds, 6),
+            one.outcome,
+        ]
+        + ([one.reasons, one.own] if one.own else [one.reasons] if one.reasons else [])
+        for test, one in memory.records.items()
+    ]
     return {
+        "tests": list(numbers),
         "sources": _columns(memory.sources, 2),
         "blocks": _columns(memory.blocks, 2),
         "data": memory.data,
@@ -85,14 +103,8 @@ def encode_memory(memory: Memory) -> dict[str, Any]:
             ]
             for run, snapshot in memory.snapshots.items()
         },
-        "records": {
-            test: [one.run, one.process, one.order, round(one.seconds, 6), one.outcome, one.reasons, one.own]
-            for test, one in memory.records.items()
-        },
-        "inventories": {
-            key: [inventory.run, inventory.tests, inventory.listings, inventory.sources]
-            for key, inventory in memory.inventories.items()
-        },
+        "records": records,
+        "inventories": inventories,
     }
 
 
@@ -102,11 +114,22 @@ def _columns(table: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
 
 
 def _frame(frame: Frame) -> list[list[int]]:
-    return [frame.blocks, frame.data, frame.variables]
+    if frame.variables:
+        return [frame.blocks, frame.data, frame.variables]
+    return [frame.blocks, frame.data] if frame.data else [frame.blocks]
+
+
+def _by_place(tests: dict[str, tuple[str, str]], numbers: dict[str, int]) -> list[list[Any]]:
+    """[category, layer, numbers of tests] of an inventory."""
+    places: dict[tuple[str, str], list[int]] = {}
+    for test, place in tests.items():
+        places.setdefault(place, []).append(numbers.setdefault(test, len(numbers)))
+    return [[*place, found] for place, found in places.items()]
 
 
 def decode_memory(body: dict[str, Any]) -> Memory:
     """The opposite of `encode_memory`."""
+    tests = body["tests"]
     return Memory(
         sources=list(zip(*body["sources"], strict=True)),
         blocks=list(zip(*body["blocks"], strict=True)),
@@ -122,9 +145,14 @@ def decode_memory(body: dict[str, Any]) -> Memory:
             )
             for run, (environment, listings, base, processes) in body["snapshots"].items()
         },
-        records={test: Record(*values) for test, values in body["records"].items()},
+        records={tests[number]: Record(*values) for number, *values in body["records"]},
         inventories={
-            key: Inventory(run, {test: (one[0], one[1]) for test, one in tests.items()}, listings, sources)
-            for key, (run, tests, listings, sources) in body["inventories"].items()
+            key: Inventory(
+                run,
+                {tests[number]: (category, layer) for category, layer, found in places for number in found},
+                listings,
+                sources,
+            )
+            for key, (run, places, listings, sources) in body["inventories"].items()
         },
     )

@@ -120,7 +120,7 @@ def _distribution(directory: Path, digests: Digests) -> str:
         return digests.of(str(directory / "METADATA")) or ""
     known = digests.known.get(f"record {raw}")
     if known is not None:
-        return str(known[0])
+        return known
     lines = []
     for line in record.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         path = line.partition(",")[0]
@@ -128,5 +128,5 @@ def _distribution(directory: Path, digests: Digests) -> str:
         if not path.startswith(("..", EDITABLE)) and not path.endswith((".pyc", *NOT_COMPARED)):
             lines.append(line)
     digest = hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
-    digests.known[f"record {raw}"] = [digest]
+    digests.known[f"record {raw}"] = digest
     return digest

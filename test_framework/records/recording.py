@@ -51,19 +51,29 @@ class Recording:
 def read_recording(path: Path) -> Recording:
     """The recording in a file. Raises `RecordingError`; OSError where there is none."""
     recording = Recording()
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                row = json.loads(line)
-                _take(recording, number, row[0], row[1:])
-            except RecordingError:
-                raise
-            except (ValueError, TypeError, IndexError, KeyError, AttributeError) as problem:
-                raise RecordingError(f"line {number}: {type(problem).__name__}: {problem}") from problem
+    for number, row in enumerate(_rows(path.read_bytes()), 1):
+        try:
+            _take(recording, number, row[0], row[1:])
+        except RecordingError:
+            raise
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as problem:
+            raise RecordingError(f"line {number}: {type(problem).__name__}: {problem}") from problem
     if not recording.ended:
         raise RecordingError("it has no end: the run was cut off")
     _check_numbers(recording)
     return recording
+
+
+def _rows(content: bytes) -> list[Any]:
+    """The arrays of all lines, read in one go because that is much faster."""
+    lines = content.splitlines()
+    try:
+        rows: list[Any] = json.loads(b"[%s]" % b",".join(lines))
+    except ValueError as problem:
+        raise RecordingError(f"it is damaged: {problem}") from problem
+    if len(rows) != len(lines):
+        raise RecordingError("a line holds more than one array")
+    return rows
 
 
 def _take(recording: Recording, number: int, kind: str, values: list[Any]) -> None:

@@ -155,7 +155,7 @@ class _Taking:
                 whole_file = self._whole_file(row.test)
                 new.blocks += whole_file
                 frames.append(new)
-                own = [blocks[each] for each in row.own]
+                own = [blocks[each] for each in row.own] if row.own != row.new.blocks else []
                 self._take_row(row, number, order, until_now, own)
             processes.append(frames)
         self.memory.snapshots[self.run.id] = Snapshot(
@@ -271,10 +271,10 @@ class _Taking:
         """What stood in every directory that something was imported or collected from, and above it."""
         root = self.digests.root
         directories = {""}
-        for path, _ in recording.blocks:
+        for path in {os.path.dirname(path) for path in {path for path, _ in recording.blocks}}:
             while path and not os.path.isabs(path):
-                path = os.path.dirname(path)
                 directories.add(path)
+                path = os.path.dirname(path)
         known = frozenset(directories)
         self.listings = [
             self.tables.listing(
