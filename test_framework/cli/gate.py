@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from test_framework.configuration.load import PLACES
 from test_framework.core.memory import Inventory, Memory, file_of
 from test_framework.core.proof import Decision, Now, Proven, ToRun, decide
 from test_framework.core.selection import Wish
 from test_framework.core.settings import Settings
 from test_framework.records.changes import Digests, importable_below
-from test_framework.records.dependencies import DIGESTS, load_memory
+from test_framework.records.dependencies import DIGESTS, NAME, load_memory
+from test_framework.records.interpreter import READ_AT_START, READ_BY_C
 from test_framework.records.present import Present, Surroundings
 from test_framework.records.sources import Sources
 
@@ -47,6 +49,10 @@ class Gate:
     files: tuple[str, ...] = ()
     """files in which something is to run, or that are new or changed and may hold other tests now"""
     notes: tuple[str, ...] = ()
+    looked_at: frozenset[str] = frozenset()
+    """absolute paths of all files and directories on which a `proven` rests"""
+    variables: frozenset[str] = frozenset()
+    """names of the variables on which it rests; `NAME*` stands for all that begin so"""
 
     @property
     def proven(self) -> dict[str, Proven]:
@@ -79,7 +85,14 @@ def gate(root: Path, settings: Settings, request: Request, base: Path | None = N
         why = "these tests have not been collected together yet"
         return Gate(state="unknown", why=why, decisions=decide(memory, now), notes=notes)
     decisions = decide(memory, now, inventory.tests)
-    return _narrowed(memory, inventory, decisions, now, request, notes)
+    found = _narrowed(memory, inventory, decisions, now, request, notes)
+    if found.state != "proven":
+        return found
+    places = (*PLACES, ".git/HEAD", ".venv/bin/python")
+    kept = {str(base / NAME), *(str(root / place) for place in places)}
+    read_at_start = {f"{prefix}*" for prefix in READ_AT_START} | READ_BY_C
+    variables = read_at_start | {name for name, _ in memory.variables}
+    return replace(found, looked_at=frozenset(digests.looked_at | kept), variables=frozenset(variables))
 
 
 def _narrowed(

@@ -12,7 +12,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,8 @@ class Digests:
     file: Path | None = None
     known: dict[str, str] = field(default_factory=dict)
     """path -> state and digest, as one text: quicker to read than numbers"""
+    looked_at: set[str] = field(default_factory=set)
+    """absolute paths of all that was asked for, there or not"""
     _prefix: str = ""
     reread: int = 0
     """how many files had to be read"""
@@ -55,9 +57,15 @@ class Digests:
             known = {}
         return cls(root, file, known)
 
+    def note(self, path: str) -> str:
+        """Say that a path is looked at by other means; returns it as an absolute one."""
+        full = path if path[:1] == "/" else self._prefix + path
+        self.looked_at.add(full)
+        return full
+
     def of(self, path: str) -> str | None:
         """The digest of a file's bytes; None where no regular file can be read."""
-        full = path if path[:1] == "/" else self._prefix + path
+        full = self.note(path)
         try:
             seen = os.stat(full)
         except (OSError, ValueError):
@@ -75,7 +83,7 @@ class Digests:
 
     def _read(self, path: str) -> tuple[bytes, os.stat_result] | None:
         """Bytes and the state they belong to: a file that changes while it is read is read again."""
-        full = path if path[:1] == "/" else self._prefix + path
+        full = self.note(path)
         for _ in range(3):
             try:
                 if not stat.S_ISREG(os.stat(full).st_mode):
@@ -170,13 +178,19 @@ def exists(root: Path, path: str) -> bool:
 
 
 def importable_names(
-    root: Path, directory: str, known: frozenset[str] = frozenset(), before: float | None = None
+    root: Path,
+    directory: str,
+    known: frozenset[str] = frozenset(),
+    before: float | None = None,
+    note: Callable[[str], object] = str,
 ) -> frozenset[str]:
     """Files of a directory that an import or a collection could find, and directories (`name/`) that hold such files.
 
     Directories in `known` are taken to hold some. With `before` (wall clock), files that are newer do not count.
+    `note` is told every directory that is looked into.
     """
     names = set()
+    note(directory)
     try:
         with os.scandir(os.path.join(root, directory)) as entries:
             for entry in entries:
@@ -186,17 +200,18 @@ def importable_names(
                         names.add(name)
                 elif "." not in name and name not in IGNORED and entry.is_dir():
                     path = f"{directory}/{name}" if directory else name
-                    if path in known or _holds_importable(entry.path, before):
+                    if path in known or _holds_importable(entry.path, before, note):
                         names.add(f"{name}/")
     except OSError:
         return frozenset()
     return frozenset(names)
 
 
-def _holds_importable(directory: str, before: float | None) -> bool:
+def _holds_importable(directory: str, before: float | None, note: Callable[[str], object]) -> bool:
     """Whether anything below could be imported; a tree too large to look through quickly counts as yes."""
     looked = 0
     for where, directories, files in os.walk(directory):
+        note(where)
         found = [name for name in files if name.endswith(IMPORTABLE)]
         if any(before is None or not changed_since(Path(where), name, before) for name in found):
             return True

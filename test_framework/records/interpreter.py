@@ -31,12 +31,14 @@ def identify(executable: str, environ: Mapping[str, str], digests: Digests) -> d
     `environ` is what tests inherit: variables that interpreter, locale and pytest read by themselves are parts too.
     """
     prefix = Path(executable).parent.parent
+    digests.note(executable)
     digest = digests.of(os.path.realpath(executable))
     if digest is None:
         return None
     identity = {"interpreter": digest}
     prefixes = [prefix]
     configuration = prefix / "pyvenv.cfg"
+    digests.note(str(configuration))
     if configuration.is_file():
         settings = _read_pyvenv(configuration)
         identity["interpreter version"] = settings.get("version", settings.get("version_info", ""))
@@ -45,6 +47,8 @@ def identify(executable: str, environ: Mapping[str, str], digests: Digests) -> d
     else:
         prefixes += [Path(os.path.realpath(executable)).parent.parent, Path.home() / ".local"]
     found = site_directories(prefixes)
+    for each in prefixes:
+        digests.note(str(each / "lib"))
     if not found:
         return None
     for directory in found:
@@ -89,6 +93,7 @@ def _read_pyvenv(file: Path) -> dict[str, str]:
 
 
 def _add_site(directory: Path, identity: dict[str, str], digests: Digests) -> None:
+    digests.note(str(directory))
     try:
         entries = sorted(os.listdir(directory))
     except OSError:
@@ -100,6 +105,7 @@ def _add_site(directory: Path, identity: dict[str, str], digests: Digests) -> No
         elif name.endswith(".egg-info"):
             identity[f"package {name}"] = digests.of(str(path / "PKG-INFO")) or digests.of(str(path)) or ""
         elif name.endswith(FILES_OF_SITE) or name.startswith(EDITABLE):
+            digests.note(str(path))
             identity[f"site file {name}"] = _without_root(path, digests.root)
 
 

@@ -80,7 +80,10 @@ class Present:
             same_thing=lambda path, kind, digest: self._thing(path, kind) == digest,
             same_variable=lambda name, digest: self._variable(name) == digest,
             environment=environment,
-            listings={directory: importable_names(root, directory, directories) for directory in directories},
+            listings={
+                directory: importable_names(root, directory, directories, note=digests.note)
+                for directory in directories
+            },
             differing=self.differing,
             named_elsewhere=self.named_elsewhere,
             shadows=self.shadows,
@@ -89,6 +92,7 @@ class Present:
 
     def _thing(self, path: str, kind: str) -> str | None:
         root = self.surroundings.root
+        self.digests.note(path)
         if kind == "directory":
             return names_digest(root, path)
         if kind == "absent":
