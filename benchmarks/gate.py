@@ -41,8 +41,8 @@ import os, sys
 from pathlib import Path
 from test_framework.cli.arguments import parse
 from test_framework.cli.gate import Request, gate
-from test_framework.cli.project import find_interpreter, find_root
-from test_framework.cli.run import make_wish
+from test_framework.engine.project import find_interpreter, find_root
+from test_framework.core.selection import Wish
 from test_framework.configuration.load import load_settings
 from test_framework.engine.processes import test_environment
 from test_framework.records.present import Surroundings
@@ -53,7 +53,7 @@ settings = load_settings(root, options.env)
 executable = find_interpreter(options.python, settings.tests.interpreter, root, os.environ)
 environ = test_environment(os.environ, "", {"TEST_ENV": settings.environment})
 found = Surroundings(root=root, executable=executable, environ=environ, arguments=pytest_args)
-request = Request(wish=make_wish(options, True), surroundings=found, roots=("tests",))
+request = Request(wish=Wish(explicit_paths=True), surroundings=found, roots=("tests",))
 if len(sys.argv) > 2:
     from test_framework.cli.gate import request_key
     print(request_key(settings, request))

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from test_framework.cli.arguments import ENVIRONMENTS, Parser
+from test_framework.cli.arguments import Parser
 from test_framework.core.memory import Memory, Record, frames_of
+from test_framework.core.names import ENVIRONMENT_NAMES
 from test_framework.core.proof import Proven, ToRun, decide
 from test_framework.core.pytest_options import ARGUMENTS
 from test_framework.model.errors import UserError
@@ -53,9 +54,9 @@ class Explanation:
 
 def run(arguments: Sequence[str], prog: str) -> int:
     """The sub-command; returns its exit code. Raises `UserError`."""
-    from test_framework.cli.project import find_interpreter, find_root
     from test_framework.configuration.load import load_settings
     from test_framework.engine.processes import test_environment
+    from test_framework.engine.project import find_interpreter, find_root
 
     options = _parser(prog).parse_args(list(arguments))
     root = find_root(options.project_root)
@@ -84,7 +85,7 @@ def _parser(prog: str) -> Parser:
     parser.add_argument("--all", action="store_true", help="everything that the proof rests on")
     parser.add_argument("--project-root", metavar="DIR")
     parser.add_argument("--python", metavar="EXE")
-    parser.add_argument("--env", choices=ENVIRONMENTS, default="test")
+    parser.add_argument("--env", choices=tuple(ENVIRONMENT_NAMES), default="test")
     return parser
 
 
@@ -159,7 +160,8 @@ def _rests_on(memory: Memory, record: Record) -> tuple[dict[str, list[str]], lis
 def _owed(base: Path, test: str) -> str:
     """Why the newest of the latest runs that accounts for the test owed it."""
     from test_framework.model.facts import TestFinished, TestOwed
-    from test_framework.records.runs import RUN_ID, read_facts
+    from test_framework.records.places import RUN_ID
+    from test_framework.records.runs import read_facts
 
     try:
         runs = sorted((each for each in (base / "runs").iterdir() if RUN_ID.match(each.name)), reverse=True)

@@ -20,9 +20,10 @@ from test_framework.core.proof import distrust
 from test_framework.model.facts import CollectionFailed
 from test_framework.records.changes import Digests, write_atomically
 from test_framework.records.dependencies import DIGESTS, load_memory, save_memory
+from test_framework.records.places import RUN_ID
 from test_framework.records.recording import Recording, RecordingError, read_recording
 from test_framework.records.remembering import EndedRun, read_collected, read_endings, remember
-from test_framework.records.runs import RUN_ID, read_facts
+from test_framework.records.runs import read_facts
 from test_framework.records.sources import Sources
 
 RECORDING = "dependencies.jsonl"
