@@ -23,6 +23,10 @@ from test_framework.records.interpreter import READ_AT_START, READ_BY_C
 from test_framework.records.present import Present, Surroundings
 from test_framework.records.sources import Sources
 
+CHOOSES_NOTHING = frozenset(
+    ["fail_fast_mode", "fast_fail", "max_failures", "test_timeout", "run_timeout", "lanes", "grace_seconds"]
+)
+"""parts of a wish that say how tests run, not which"""
 STATES = Literal["proven", "partial", "unknown"]
 
 
@@ -142,15 +146,9 @@ def _new_test_files(memory: Memory, inventory: Inventory, now: Now, root: Path) 
 
 def request_key(settings: Settings, request: Request) -> str:
     """Names a question: two command lines with the same key choose the same tests from the same files."""
-    wish = request.wish
-    parts = (
-        settings,
-        wish.mode,
-        wish.layers,
-        wish.categories,
-        wish.explicit_paths,
-        tuple(request.surroundings.arguments),
-    )
+    wish = [(one.name, getattr(request.wish, one.name)) for one in fields(request.wish)]
+    choosing = [(name, value) for name, value in wish if name not in CHOOSES_NOTHING]
+    parts = (settings, choosing, tuple(request.surroundings.arguments))
     return hashlib.sha256(_canonical(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
