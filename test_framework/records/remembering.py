@@ -1,0 +1,289 @@
+"""Takes an ended run into the memory: which tests it proves, by what, and which it shows to be bad.
+
+Rules: what a run cannot vouch for proves nothing and is named: a file that changed while it ran, a clock that jumped, a
+test that ran twice. A failure always replaces what was known; a run that can prove nothing replaces no proof. Digests
+are taken at the end of the run, which is sound because files touched since its beginning do not count.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from test_framework.core.memory import (
+    TEXT,
+    Frame,
+    Inventory,
+    Memory,
+    Record,
+    Snapshot,
+    Tables,
+    compacted,
+    file_of,
+)
+from test_framework.core.proof import FILE, PROVABLE
+from test_framework.core.pytest_options import arguments_part
+from test_framework.model import facts as f
+from test_framework.model.facts import Fact
+from test_framework.model.outcome import BAD, UNPROVEN, Outcome
+from test_framework.records.changes import Digests, changed_since, importable_names, looks_like_tests
+from test_framework.records.recording import Recording, Row
+from test_framework.records.sources import Sources
+
+KEEP_SNAPSHOTS = 24
+KEEP_INVENTORIES = 12
+CLOCK_SLACK_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a test ended in a run. `reasons` say why that proves nothing although it may be good."""
+
+    outcome: Outcome
+    seconds: float
+    reasons: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedRun:
+    """What the host knows of its run. Times are wall clock seconds; `elapsed` is monotonic."""
+
+    id: str
+    began: float
+    ended: float
+    elapsed: float
+    identity: Mapping[str, str] | None
+    """of the interpreter, before the run; None: unknown"""
+    endings: Mapping[str, Ending]
+    request: str = ""
+    """the key under which its tests are an inventory; empty: the collection failed in part"""
+    collected: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """every test of the request, proven ones too: (category, layer)"""
+
+
+def read_endings(facts: Iterable[Fact]) -> dict[str, Ending]:
+    """The ending of every test that ended in a run, from its facts."""
+    found: dict[str, Ending] = {}
+    spoiled: dict[str, str] = {}
+    for fact in facts:
+        match fact:
+            case f.TestFinished():
+                if fact.test in found and found[fact.test].outcome not in UNPROVEN:
+                    spoiled[fact.test] = "it ran more than once"
+                if fact.flags:
+                    spoiled[fact.test] = ", ".join(fact.flags)
+                found[fact.test] = Ending(fact.outcome, fact.seconds)
+            case f.SubtestFinished() if fact.outcome in BAD:
+                spoiled[fact.test] = "a subtest failed"
+            case _:
+                pass
+    for test, why in spoiled.items():
+        if test in found:
+            found[test].reasons.append(why)
+    return found
+
+
+def read_collected(facts: Iterable[Fact]) -> dict[str, tuple[str, str]]:
+    """Every test that a run accounts for (executed, proven or owed): (category, layer)."""
+    found = {}
+    for fact in facts:
+        test = getattr(fact, "test", "")
+        if test and isinstance(getattr(fact, "layer", None), str):
+            found[test] = (fact.category, fact.layer)  # type: ignore[union-attr]
+    return found
+
+
+def remember(
+    memory: Memory, recording: Recording | None, run: EndedRun, digests: Digests, sources: Sources
+) -> Memory:
+    """The memory with this run in it, compacted. Raises OSError where the sources it needs cannot be kept."""
+    taking = _Taking(memory, run, digests)
+    if recording is not None:
+        taking.take(recording)
+    taking.take_endings_without_rows()
+    if run.request and recording is not None:
+        taking.take_inventory(recording)
+    new = compacted(memory, KEEP_SNAPSHOTS)
+    wanted = frozenset(digest for _, digest in new.sources)
+    kept = sources.known()
+    contents = {digest: taking.contents[digest] for digest in wanted - kept if digest in taking.contents}
+    if contents or kept - wanted:
+        sources.keep(contents, wanted)
+    return new
+
+
+class _Taking:
+    """One run's way into the memory."""
+
+    def __init__(self, memory: Memory, run: EndedRun, digests: Digests) -> None:
+        self.memory = memory
+        self.run = run
+        self.digests = digests
+        self.tables = Tables(memory)
+        self.contents: dict[str, bytes] = {}
+        self.listings: list[int] = []
+        self._digests: dict[str, str] = {}
+        self.with_rows: set[str] = set()
+
+    def take(self, recording: Recording) -> None:
+        blocks, bad_blocks = self._blocks(recording)
+        data, bad_data = self._data(recording)
+        variables = [self.tables.variable(entry) for entry in recording.variables]
+
+        def frame(old: Frame) -> Frame:
+            return Frame(
+                [blocks[number] for number in old.blocks],
+                [data[number] for number in old.data],
+                [variables[number] for number in old.variables],
+            )
+
+        def reasons(old: Frame) -> list[str]:
+            found = {bad_blocks[number]: None for number in old.blocks if number in bad_blocks}
+            found |= {bad_data[number]: None for number in old.data if number in bad_data}
+            return list(found)
+
+        self._list_directories(recording)
+        whole = [*recording.base_reasons, *reasons(recording.base), *self._of_the_run(recording)]
+        processes = []
+        for number, rows in enumerate(recording.processes.values()):
+            until_now = list(whole)
+            frames = []
+            for order, row in enumerate(rows):
+                new = frame(row.new)
+                until_now += [why for why in (*row.reasons, *reasons(row.new)) if why not in until_now]
+                whole_file = self._whole_file(row.test)
+                new.blocks += whole_file
+                frames.append(new)
+                own = [blocks[each] for each in row.own] if row.own != row.new.blocks else []
+                self._take_row(row, number, order, until_now, own)
+            processes.append(frames)
+        self.memory.snapshots[self.run.id] = Snapshot(
+            self._environment(recording), self.listings, frame(recording.base), processes
+        )
+
+    def _take_row(self, row: Row, process: int, order: int, reasons: list[str], own: list[int]) -> None:
+        ending = self.run.endings.get(row.test)
+        if ending is None or ending.outcome in UNPROVEN:
+            return
+        every = [*ending.reasons, *reasons]
+        if row.test in self.with_rows and "it ran more than once" not in every:
+            every.append("it ran more than once")
+        self.with_rows.add(row.test)
+        record = Record(self.run.id, process, order, ending.seconds, ending.outcome.value, every, own)
+        bad = ending.outcome not in PROVABLE or bool(ending.reasons)
+        self._put(row.test, record, replaces_proof=bad or not every)
+
+    def take_endings_without_rows(self) -> None:
+        """Tests that ended but were not recorded: bad ones lose their proof, good ones keep it."""
+        for test, ending in self.run.endings.items():
+            if test not in self.with_rows and ending.outcome not in UNPROVEN:
+                reasons = [*ending.reasons, "what it depends on was not recorded"]
+                record = Record(self.run.id, -1, -1, ending.seconds, ending.outcome.value, reasons)
+                bad = ending.outcome not in PROVABLE or bool(ending.reasons)
+                self._put(test, record, replaces_proof=bad)
+
+    def take_inventory(self, recording: Recording) -> None:
+        """What the request collected; a run that collected some files keeps what is known of the others."""
+        inventories, key = self.memory.inventories, self.run.request
+        old = inventories.pop(key, None)
+        of_tests = {file_of(test) for test in self.run.collected}
+        paths = {path for path, _ in recording.blocks if path in of_tests or looks_like_tests(path)}
+        numbers = {self.tables.source((path, self._current(path))) for path in paths}
+        if old is not None:
+            numbers |= {one for one in old.sources if self.memory.sources[one][0] not in paths}
+        inventories[key] = Inventory(self.run.id, dict(self.run.collected), self.listings, sorted(numbers))
+        for each in list(inventories)[:-KEEP_INVENTORIES]:
+            del inventories[each]
+
+    def _put(self, test: str, record: Record, *, replaces_proof: bool) -> None:
+        old = self.memory.records.get(test)
+        proves = old is not None and not old.reasons and old.outcome in PROVABLE and old.run != self.run.id
+        if replaces_proof or not proves:
+            self.memory.records[test] = record
+
+    # -- parts ------------------------------------------------------------------------------------------------
+
+    def _current(self, path: str) -> str:
+        """The digest that a source had during the run; empty where nobody can tell."""
+        if path not in self._digests:
+            found = self.digests.content(path)
+            if found is None or changed_since(self.digests.root, path, self.run.began):
+                self._digests[path] = ""
+            else:
+                self._digests[path] = found[1]
+                self.contents[found[1]] = found[0]
+        return self._digests[path]
+
+    def _blocks(self, recording: Recording) -> tuple[list[int], dict[int, str]]:
+        """Numbers of the recording's blocks in the memory, and the blocks that prove nothing."""
+        sources: dict[str, int] = {}
+        bad_paths: dict[str, str] = {}
+        for path in {path for path, _ in recording.blocks}:
+            if self._current(path) == "":
+                bad_paths[path] = f"{path} changed while the run was going on"
+            sources[path] = self.tables.source((path, self._current(path)))
+        blocks = [self.tables.block((sources[path], name)) for path, name in recording.blocks]
+        bad = {
+            number: bad_paths[path] for number, (path, _) in enumerate(recording.blocks) if path in bad_paths
+        }
+        return blocks, bad
+
+    def _data(self, recording: Recording) -> tuple[list[int], dict[int, str]]:
+        bad = {
+            number: f"{path} could not be read as it was"
+            for number, (path, kind, digest) in enumerate(recording.data)
+            if digest is None and kind != "absent"
+        }
+        return [self.tables.thing(entry) for entry in recording.data], bad
+
+    def _whole_file(self, test: str) -> list[int]:
+        """Tests that are no functions of their file (docstrings, linters, text) stand in more than its code."""
+        path = file_of(test)
+        name = test.partition("[")[0].rpartition("::")[2]
+        known = self.contents.get(self._current(path), b"")
+        if path.endswith(".py") and f"def {name}".encode() in known and name != os.path.basename(path)[:-3]:
+            return []
+        return [self.tables.block((self.tables.source((path, self._current(path))), TEXT))]
+
+    def _of_the_run(self, recording: Recording) -> list[str]:
+        """Why nothing of this run proves anything."""
+        run = self.run
+        found = []
+        if run.identity is None:
+            found.append("the packages of the project's interpreter cannot be found")
+        if abs((run.ended - run.began) - run.elapsed) > CLOCK_SLACK_SECONDS:
+            found.append("the clock jumped during the run")
+        for path, digest in _configuration(recording).items():
+            if self.digests.of(path) != digest:
+                found.append(f"{path} changed while the run was going on")
+        return found
+
+    def _environment(self, recording: Recording) -> dict[str, str]:
+        files = {f"{FILE}{path}": digest or "" for path, digest in _configuration(recording).items()}
+        return {
+            **(self.run.identity or {}),
+            **files,
+            **arguments_part(recording.environment.get("arguments", ())),
+        }
+
+    def _list_directories(self, recording: Recording) -> None:
+        """What stood in every directory that something was imported or collected from, and above it."""
+        root = self.digests.root
+        directories = {""}
+        for path in {os.path.dirname(path) for path in {path for path, _ in recording.blocks}}:
+            while path and not os.path.isabs(path):
+                directories.add(path)
+                path = os.path.dirname(path)
+        known = frozenset(directories)
+        self.listings = [
+            self.tables.listing(
+                (directory, tuple(sorted(importable_names(root, directory, known, self.run.began))))
+            )
+            for directory in sorted(directories)
+        ]
+
+
+def _configuration(recording: Recording) -> Mapping[str, str | None]:
+    files: Mapping[str, str | None] = recording.environment.get("files", {})
+    return files
