@@ -49,7 +49,7 @@ def assemble(
                 text = f"ignored, {owner.name} comes first and has this section too"
                 notes.append(str(document.mistake((section,), text, "key")))
     mistakes = [mistake for document in documents for mistake in document.mistakes]
-    if all(document.data for document in documents):
+    if not any(document.mistakes and not document.data for document in documents):
         mistakes += _graph_mistakes(owners, shipped)
     raise_all(mistakes)
     for document in documents:

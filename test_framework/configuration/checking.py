@@ -42,7 +42,10 @@ _LIMITS = {
 
 
 def check_document(document: Document) -> list[str]:
-    """Add what is wrong with the document's shape to its mistakes; returns notes on legacy keys."""
+    """Add what is wrong with the document's shape to its mistakes; returns notes on legacy keys.
+
+    Legacy keys at the top are taken out of its data.
+    """
     notes: list[str] = []
     known = {(mistake.line, mistake.column) for mistake in document.mistakes}
     try:
@@ -54,6 +57,8 @@ def check_document(document: Document) -> list[str]:
             if reason is not None:
                 text = f"has no effect (a key of the legacy runner: {reason}), remove it when convenient"
                 notes.append(str(document.mistake(path, text, "key")))
+                if len(path) == 1:
+                    document.data.pop(path[0])  # no section; within one, nobody reads it
                 continue
             mistake = _mistake(document, path, found)
             if (mistake.line, mistake.column) not in known:

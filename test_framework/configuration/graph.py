@@ -59,6 +59,11 @@ class Graph:
         if document is not None and document.holds(path):
             yield document.mistake(path, text, "key" if aim == "key" else "value")
 
+    def holds(self, path: Path) -> bool:
+        """Did the project write a value there, be it a wrong one?"""
+        document = self.documents.get(str(path[0]))
+        return document is not None and document.holds(path)
+
     def unknown(
         self, path: Path, names: Iterable[str], known: frozenset[str], what: str
     ) -> Iterator[Mistake]:

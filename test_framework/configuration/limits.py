@@ -84,7 +84,7 @@ def _above(
     path, value = inner
     if value is None or outer is None or value <= outer:
         return
-    found = list(graph.wrong(path, f"{value:g} is above {what}{_number(what, outer)}, which ends it first"))
+    found = list(graph.wrong(path, f"{value:g} is above {what}{_number(what, outer)}, which holds first"))
     if not found and other:
         found = list(graph.wrong(other, f"a category of this layer has {value:g} seconds, more than that"))
     yield from found[:1]

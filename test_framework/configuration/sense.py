@@ -83,9 +83,9 @@ def _check_receivers(graph: Graph, monitoring: Mapping[str, Any]) -> Iterator[Mi
         yield from graph.unknown((*at, "layers"), body.get("layers", ()), graph.layers, "layer")
     for name, body in receivers.items():
         at = ("monitoring", "receivers", name)
-        if body["kind"] == "webhook" and ("url" in body) == ("url_variable" in body):
+        if body["kind"] == "webhook" and graph.holds((*at, "url")) == graph.holds((*at, "url_variable")):
             yield from graph.wrong(at, "expected exactly one of url and url_variable", "key")
         if body["kind"] == "command":
             yield from _check_quotes(graph, (*at, "command"), body["command"])
-        if ("password_variable" in body) != ("user_variable" in body):
+        if graph.holds((*at, "user_variable")) != graph.holds((*at, "password_variable")):
             yield from graph.wrong(at, "user_variable and password_variable go together", "key")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -118,6 +121,127 @@ WRONG = {
     ),
     "command of numbers": ("service_dependencies: {x: {command: [1]}}\n", "expected a command"),
     "plug-in without a factory": ("plugins: [a.b]\n", "4:11: plugins[0]: expected module:factory, found"),
+    "plug-in that is a path": ("plugins: ['./a.py:f']\n", "4:11: plugins[0]: expected module:factory, found"),
+    "unknown metric": (
+        "monitoring: {alerts: {x: {when: 'failure_rat > 0.1'}}}\n",
+        "4:33: monitoring.alerts.x.when: unknown metric 'failure_rat'; did you mean 'failure_rate'?",
+    ),
+    "rule without a number": (
+        "monitoring: {alerts: {x: {when: failure_rate > much}}}\n",
+        "4:33: monitoring.alerts.x.when: expected a metric, a comparison (>, >=, < or <=) and a number",
+    ),
+    "rule of code": (
+        "monitoring: {alerts: {x: {when: 'failure_rate > 1 or __import__(1)'}}}\n",
+        "4:33: monitoring.alerts.x.when: expected a metric",
+    ),
+    "alert without a rule": (
+        "monitoring: {alerts: {x: {severity: warning}}}\n",
+        "4:23: monitoring.alerts.x: the key 'when' is missing, add it",
+    ),
+    "unknown severity": (
+        "monitoring: {alerts: {x: {when: owed_tests > 1, severity: warn}}}\n",
+        "4:59: monitoring.alerts.x.severity: expected info, warning or critical",
+    ),
+    "alert for nobody": (
+        "monitoring: {alerts: {x: {when: owed_tests > 1, receivers: [slac]}}, receivers: {slack: {kind: log}}}\n",
+        "4:61: monitoring.alerts.x.receivers[0]: unknown receiver 'slac'; did you mean 'slack'?",
+    ),
+    "alert on an unknown layer": (
+        "monitoring: {alerts: {x: {when: owed_tests > 1, layers: [b]}}}\n",
+        "4:58: monitoring.alerts.x.layers[0]: unknown layer 'b', known: a",
+    ),
+    "receiver without a kind": (
+        "monitoring: {receivers: {x: {command: a}}}\n",
+        "4:26: monitoring.receivers.x: the key 'kind' is missing, add it: log, console, command, webhook or email",
+    ),
+    "unknown kind of receiver": (
+        "monitoring: {receivers: {x: {kind: webhok}}}\n",
+        "4:36: monitoring.receivers.x.kind: expected log, console, command, webhook or email, found the text 'webhok'",
+    ),
+    "key of another kind of receiver": (
+        "monitoring: {receivers: {x: {kind: log, comand: a}}}\n",
+        "4:41: monitoring.receivers.x.comand: unknown key, known here: kind, minimum_severity",
+    ),
+    "command receiver without a command": (
+        "monitoring: {receivers: {x: {kind: command}}}\n",
+        "4:26: monitoring.receivers.x: the key 'command' is missing, add it",
+    ),
+    "receiver's command with an open quote": (
+        'monitoring: {receivers: {x: {kind: command, command: "a \'b"}}}\n',
+        "4:54: monitoring.receivers.x.command: expected a command whose quotes are closed",
+    ),
+    "webhook without an address": (
+        "monitoring: {receivers: {x: {kind: webhook}}}\n",
+        "4:26: monitoring.receivers.x: expected exactly one of url and url_variable",
+    ),
+    "password in a webhook's address": (
+        "monitoring: {receivers: {x: {kind: webhook, url: 'https://u:p@h/x'}}}\n",
+        "4:50: monitoring.receivers.x.url: expected an http or https URL without a name and password",
+    ),
+    "mail without recipients": (
+        "monitoring: {receivers: {x: {kind: email, host: h, sender: a@b, recipients: []}}}\n",
+        "4:77: monitoring.receivers.x.recipients: is empty, give at least one",
+    ),
+    "mail to a word": (
+        "monitoring: {receivers: {x: {kind: email, host: h, sender: a@b, recipients: [me]}}}\n",
+        "4:78: monitoring.receivers.x.recipients[0]: expected an e-mail address, found the text 'me'",
+    ),
+    "half a login": (
+        "monitoring: {receivers: {x: {kind: email, host: h, sender: a@b, recipients: [a@b], user_variable: U}}}\n",
+        "4:26: monitoring.receivers.x: user_variable and password_variable go together",
+    ),
+    "half a price": (
+        "    llm_requirements: {prices: {m: {input: 1}}}\n",
+        "4:33: layers.a.llm_requirements.prices.m: the key 'output' is missing, add it",
+    ),
+    "price as text": (
+        "    llm_requirements: {prices: {m: {input: '1', output: 2}}}\n",
+        "4:44: layers.a.llm_requirements.prices.m.input: expected a number, found the text '1'",
+    ),
+    "unknown model mode": (
+        "    llm_requirements: {mode: fake}\n",
+        "4:30: layers.a.llm_requirements.mode: expected",
+    ),
+    "history without end": (
+        "history: {keep_runs: -1}\n",
+        "4:22: history.keep_runs: must be at least 0, found -1",
+    ),
+    "variable that takes over": (
+        "service_dependencies: {x: {env: {LD_PRELOAD: /x.so}}}\n",
+        "4:34: service_dependencies.x.env.LD_PRELOAD: LD_PRELOAD decides what code runs; if that is meant, list it in",
+    ),
+    "variable that is a number": (
+        "service_dependencies: {x: {env: {A: 1}}}\n",
+        "4:37: service_dependencies.x.env.A: expected text, found 1",
+    ),
+    "two units in one duration": (
+        "    max_duration_minutes: 2m\n",
+        "4:27: layers.a.max_duration_minutes: expected a number",
+    ),
+    "memory of nothing": (
+        "    resource_limits: {max_memory_mb: 0}\n",
+        "4:38: layers.a.resource_limits.max_memory_mb: must be more than 0, found 0",
+    ),
+    "memory as a fraction": (
+        "    resource_limits: {max_memory_mb: 512.5}\n",
+        "4:38: layers.a.resource_limits",
+    ),
+    "more than the whole processor": (
+        "    resource_limits: {max_cpu_percent: 150}\n",
+        "4:40: layers.a.resource_limits.max_cpu_percent: must be at most 100, found 150",
+    ),
+    "no lane at all": (
+        "    resource_limits: {max_parallel_instances: 0}\n",
+        "4:47: layers.a.resource_limits.max_parallel_instances: must be at least 1, found 0",
+    ),
+    "negative pause": (
+        "execution_config: {inter_layer_delay_seconds: -1}\n",
+        "4:47: execution_config.inter_layer_delay_seconds: must be at least 0, found -1",
+    ),
+    "unknown report": (
+        "monitoring: {reporting: {report_formats: [pdf]}}\n",
+        "4:43: monitoring.reporting.report_formats[0]: expected json, html, junit, xml or csv, found the text 'pdf'",
+    ),
     "root outside the project": ("tests: {roots: [../x]}\n", "expected a path inside the project"),
     "report directory outside": (
         "monitoring: {reporting: {report_output_dir: /tmp/x}}\n",
@@ -196,6 +320,24 @@ WRONG_CATEGORIES = {
     "path that leaves": ("paths: [a/../../b]", "expected a path inside the project"),
     "unknown runner": ("runner: mocha", "expected pytest, jest, vitest, playwright, cypress or command"),
     "negative retries": ("retry_count: -1", "must be at least 0, found -1"),
+    "variable that takes over": (
+        "env: {PYTHONPATH: x}",
+        "2:13: categories.x.env.PYTHONPATH: PYTHONPATH decides what code runs; if that is meant, list it in tests",
+    ),
+    "no environment at all": ("requires_environment: [null]", "unknown environment: nothing"),
+    "itself": (
+        "dependencies: [x]",
+        "2:21: categories.x.dependencies: categories wait for each other: x -> x",
+    ),
+    "success as a percentage": (
+        "success_rate_threshold: 95",
+        "2:31: categories.x.success_rate_threshold: must be at most 1, found 95",
+    ),
+    "command with an open quote": (
+        'command: "a \'b"',
+        "2:16: categories.x.command: expected a command whose quotes",
+    ),
+    "empty command": ("command: []", "2:16: categories.x.command: expected a command: a list of words"),
     "bad variable": ("env: {A-B: x}", "2:13: categories.x.env.A-B: expected a word of letters"),
 }
 
@@ -289,3 +431,97 @@ def test_a_huge_file_is_refused_without_being_read(mistakes, tmp_path) -> None:
     with open(tmp_path / "apex.yaml", "wb") as file:
         file.truncate(100 << 20)
     assert mistakes() == ["apex.yaml:1:1: larger than 1 MiB, which no configuration needs to be"]
+
+
+WRONG_TOML = {
+    "unknown key": (
+        "[tool.apex.tests]\nwarn = true\n",
+        "2:1: tool.apex.tests.warn: unknown key; did you mean 'warm'?",
+    ),
+    "wrong type": (
+        "[tool.apex]\ntests.warm = 1\n",
+        "2:14: tool.apex.tests.warm: expected true or false, found 1",
+    ),
+    "inside an inline table": (
+        "[tool.apex.layers]\na = { categories = [ { name = 3 } ] }\n",
+        "2:31: tool.apex.layers.a.categories[0].name: expected text, found 3",
+    ),
+    "in a list over lines": (
+        "[tool.apex.modes]\nm = [\n  'fast_feedback',\n  'fast_fedback',\n]\n",
+        "4:3: tool.apex.modes.m[1]: unknown layer 'fast_fedback'; did you mean 'fast_feedback'?",
+    ),
+    "in an array of tables": (
+        "[[tool.apex.layers.a.categories]]\nname = 'x'\n[[tool.apex.layers.a.categories]]\nnam = 'y'\nname = 'z'\n",
+        "4:1: tool.apex.layers.a.categories[1].nam: unknown key; did you mean 'name'?",
+    ),
+    "a date": (
+        "[tool.apex.metadata]\nday = 2025-08-27\n",
+        "2:7: tool.apex.metadata.day: a date or time is no value here, write text",
+    ),
+    "a number without end": (
+        "[tool.apex.history]\nkeep_runs = " + "9" * 50 + "\n",
+        "2:13: tool.apex.history.keep_runs: the number is too large or too long",
+    ),
+    "given twice": ("[tool.apex.tests]\nwarm = true\nwarm = false\n", "not valid TOML: "),
+    "behind a text that looks like a table": (
+        '[tool.apex.metadata]\na = """\n[tool.apex.tests]\nwarm = 1\n"""\n[tool.apex.tests]\nwarm = 2\n',
+        "7:8: tool.apex.tests.warm: expected true or false, found 2",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG_TOML.values(), ids=WRONG_TOML.keys())
+def test_a_mistake_in_pyproject_is_named_with_its_place(text, expected, write, mistakes) -> None:
+    write("pyproject.toml", text)
+    (line,) = mistakes()
+    assert line.startswith("pyproject.toml:" + (expected if expected[0].isdigit() else ""))
+    assert expected in line
+
+
+HOSTILE = r"""
+import resource, sys, time
+from pathlib import Path
+from test_framework.configuration.load import load_settings
+from test_framework.model.errors import UserError
+from tests.unit.configuration.test_yaml_reading import BROKEN
+root = Path(sys.argv[1])
+def refused(raw):
+    (root / "apex.yaml").write_bytes(raw)
+    start = time.process_time()
+    try:
+        load_settings(root)
+    except UserError as error:
+        return time.process_time() - start, error.what
+    raise SystemExit(f"accepted: {raw[:80]!r}")
+refused(b"warm: up")
+now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + (100 << 20),) * 2)
+more = [b"a: " + b"{b: " * 100_000, b"- " * 500_000, b"a: &a [" + b"*a," * 1000, b"? " * 100_000, b"&a " * 100_000]
+more += [b"a: |\n" + b" x\n" * 300_000, b"a: " + b"x" * 900_000, b"\t" * 1_000_000, b"a" * 1_000_000 + b": 1"]
+worst = max(refused(raw) for raw in [raw for raw, _ in BROKEN.values()] + more)
+print(worst[0])
+assert worst[0] < float(sys.argv[2]), worst
+"""
+
+
+def test_no_hostile_file_takes_a_second_or_a_hundred_megabytes(tmp_path) -> None:
+    allowed = 5.0  # one second of a machine that does nothing else
+    repository = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTILE, str(tmp_path), str(allowed)],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_ring_of_categories_that_a_project_adds_to_is_named(write, mistakes) -> None:
+    write(
+        "apex.yaml",
+        "categories:\n  a: {dependencies: [b]}\n  b: {dependencies: [c]}\n  c: {dependencies: [a]}\n",
+    )
+    (line,) = mistakes()
+    assert line.startswith(
+        "apex.yaml:2:21: categories.a.dependencies: categories wait for each other: a -> b -> c -> a, "
+    )
