@@ -33,6 +33,8 @@ _EXPECTED = {
     "int_from_float": "a whole number",
     "finite_number": "a finite number",
 }
+_NUMBERS = ("int_type", "float_type", "int_from_float")
+_UNITS = {"seconds": "seconds", "minutes": "minutes", "days": "days", "mb": "MiB"}
 _LIMITS = {
     "greater_than": ("more than", "gt"),
     "greater_than_equal": ("at least", "ge"),
@@ -58,7 +60,7 @@ def check_document(document: Document) -> list[str]:
                 text = f"has no effect (a key of the legacy runner: {reason}), remove it when convenient"
                 notes.append(str(document.mistake(path, text, "key")))
                 if len(path) == 1:
-                    document.data.pop(path[0])  # no section; within one, nobody reads it
+                    document.data.pop(str(path[0]))  # no section; within one, nobody reads it
                 continue
             mistake = _mistake(document, path, found)
             if (mistake.line, mistake.column) not in known:
@@ -100,7 +102,7 @@ def _mistake(document: Document, path: Path, found: Any) -> Mistake:
         text = f"expected {_one_of(words)}, found {described(value)}{nearest(str(value), words)}"
         return document.mistake(path, text, "key" if is_key else "value")
     if kind in _EXPECTED:
-        text = f"expected {_EXPECTED[kind]}, found {described(value)}"
+        text = f"expected {_EXPECTED[kind]}{_unit(path, kind)}, found {described(value)}"
         if kind == "bool_type" and str(value).casefold() in ("yes", "on", "no", "off"):
             text += f"; write {'true' if str(value).casefold() in ('yes', 'on') else 'false'}"
         return document.mistake(path, text)
@@ -117,6 +119,12 @@ def _mistake(document: Document, path: Path, found: Any) -> Mistake:
         bound = "at least" if kind == "string_too_short" else "at most"
         return document.mistake(path, f"expected {bound} {length} characters, found {len(value)}")
     return document.mistake(path, f"{found['msg']}, found {described(value)}")
+
+
+def _unit(path: Path, kind: str) -> str:
+    """` of seconds` where the key says that numbers are."""
+    _, _, word = str(path[-1]).rpartition("_")
+    return f" of {_UNITS[word]}" if kind in _NUMBERS and word in _UNITS else ""
 
 
 def _one_of(words: list[str]) -> str:

@@ -71,7 +71,7 @@ def settings_from_mapping(
         environment=environment,
         layers=layers,
         categories=catalogue,
-        modes={mode: tuple(ids) for mode, ids in mapping.get("modes", _NOTHING).items()},
+        modes={mode: tuple(dict.fromkeys(ids)) for mode, ids in mapping.get("modes", _NOTHING).items()},
         execution=_execution(execution, bool(origin.get("execution", True))),
         services=services,
         tests=_made(TestsSettings, mapping.get("tests", _NOTHING)),

@@ -24,15 +24,21 @@ WRONG = {
         "    max_duration_minutes: 0\n",
         "4:27: layers.a.max_duration_minutes: must be more than 0",
     ),
-    "truth as a duration": ("    max_duration_minutes: true\n", "expected a number, found true"),
-    "text as a duration": ("    max_duration_minutes: '2'\n", "expected a number, found the text '2'"),
-    "minutes and seconds": ("    max_duration_minutes: 1:30\n", "expected a number, found the text '1:30'"),
+    "truth as a duration": ("    max_duration_minutes: true\n", "expected a number of minutes, found true"),
+    "text as a duration": (
+        "    max_duration_minutes: '2'\n",
+        "expected a number of minutes, found the text '2'",
+    ),
+    "minutes and seconds": (
+        "    max_duration_minutes: 1:30\n",
+        "expected a number of minutes, found the text '1:30'",
+    ),
     "endless duration": (
         "    max_duration_minutes: .inf\n",
         "4:27: layers.a.max_duration_minutes: .inf is not",
     ),
     "a year of minutes": ("    max_duration_minutes: 525600\n", "must be at most 10080, found 525600"),
-    "nothing as a duration": ("    max_duration_minutes:\n", "expected a number, found nothing"),
+    "nothing as a duration": ("    max_duration_minutes:\n", "expected a number of minutes, found nothing"),
     "fraction as a number of tests": (
         "    success_criteria: {max_failures: 1.5}\n",
         "expected a whole number",
@@ -41,7 +47,7 @@ WRONG = {
     "percent as a share": ("    success_criteria: {min_pass_rate: 95}\n", "must be at most 1, found 95"),
     "memory with its unit": (
         "    resource_limits: {max_memory_mb: '512MB '}\n",
-        "4:38: layers.a.resource_limits.max_memory_mb: expected a whole number, found the text '512MB '",
+        "4:38: layers.a.resource_limits.max_memory_mb: expected a whole number of MiB, found the text '512MB '",
     ),
     "old truth": (
         "    fail_fast: yes\n",
@@ -216,7 +222,7 @@ WRONG = {
     ),
     "two units in one duration": (
         "    max_duration_minutes: 2m\n",
-        "4:27: layers.a.max_duration_minutes: expected a number",
+        "4:27: layers.a.max_duration_minutes: expected a number of minutes",
     ),
     "memory of nothing": (
         "    resource_limits: {max_memory_mb: 0}\n",

@@ -279,3 +279,39 @@ def test_the_schema_knows_every_section_and_is_json() -> None:
     assert set(schema["properties"]) >= {"layers", "categories", "modes", "tests", "service_dependencies"}
     assert schema["additionalProperties"] is False
     assert schema["$schema"].endswith("2020-12/schema")
+
+
+def test_a_layer_that_a_mode_names_twice_runs_once(write) -> None:
+    root = write("apex.yaml", "modes: {m: [fast_feedback, core_integration, fast_feedback]}\n")
+    assert load_settings(root).modes["m"] == ("fast_feedback", "core_integration")
+
+
+def test_the_whole_configuration_may_stand_in_pyproject(write) -> None:
+    root = write(
+        "pyproject.toml",
+        """\
+[tool.apex]
+modes = { mine = ["quick"] }
+plugins = ["ours.agents:make"]
+
+[[tool.apex.layers.quick.categories]]
+name = "unit"
+timeout_seconds = 30
+
+[tool.apex.layers.quick.environment_overrides.production]
+max_duration_minutes = 7.5
+
+[tool.apex.monitoring]
+alerts.slow = { when = "budget_used > 0.9", receivers = ["team"] }
+receivers.team = { kind = "webhook", url_variable = "TEAM_HOOK" }
+""",
+    )
+    settings = load_settings(root, "prod")
+    assert settings.layers["quick"].max_duration_seconds == 450
+    assert settings.layers["quick"].categories[0].timeout_seconds == 30
+    assert settings.modes["mine"] == ("quick",)
+    assert settings.plugins == ("ours.agents:make",)
+    assert settings.monitoring["receivers"] == {"team": {"kind": "webhook", "url_variable": "TEAM_HOOK"}}
+    assert any(
+        note.startswith("pyproject.toml:12:12: tool.apex.monitoring: inert") for note in settings.notes
+    )
