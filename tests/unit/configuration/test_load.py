@@ -312,6 +312,7 @@ receivers.team = { kind = "webhook", url_variable = "TEAM_HOOK" }
     assert settings.modes["mine"] == ("quick",)
     assert settings.plugins == ("ours.agents:make",)
     assert settings.monitoring["receivers"] == {"team": {"kind": "webhook", "url_variable": "TEAM_HOOK"}}
-    assert any(
-        note.startswith("pyproject.toml:12:12: tool.apex.monitoring: inert") for note in settings.notes
-    )
+    assert [note.split(" inert")[0] for note in settings.notes] == [
+        "pyproject.toml:3:1: tool.apex.plugins:",
+        "pyproject.toml:12:12: tool.apex.monitoring:",
+    ]
