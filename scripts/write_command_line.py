@@ -31,6 +31,8 @@ COMMANDS = """\
 |---|---|
 | `apex`, `apex run` | run tests |
 | `apex status` | the same as `--orchestration-status` |
+| `apex init` | write a first, commented `apex.yaml` from what the repository holds |
+| `apex schema` | print the JSON Schema of every configuration file |
 | `apex completion bash`, `zsh`, `fish` | print the shell's completion: `eval "$(apex completion bash)"` |
 """
 

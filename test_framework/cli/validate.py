@@ -9,24 +9,23 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from test_framework.core.names import ENVIRONMENT_NAMES
 from test_framework.model.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any
-
-    from test_framework.core.settings import Settings
 
 _MOST_NAMES = 12
 
 
 def validate(root: Path, environment: str, as_json: bool = False) -> int:
     """Print a short summary, or the mistakes; 0 or 4. `as_json`: one JSON object on a line."""
-    from test_framework.configuration.load import load_settings
+    from test_framework.configuration.load import load_mapping
 
     try:
-        found = _summary(load_settings(root, environment))
+        found = _summary(*load_mapping(root), environment)
         code = 0
     except UserError as error:
         lines = error.what.splitlines()
@@ -42,16 +41,20 @@ def validate(root: Path, environment: str, as_json: bool = False) -> int:
     return code
 
 
-def _summary(settings: Settings) -> dict[str, Any]:
+def _summary(
+    mapping: Mapping[str, Any], notes: list[str], sources: list[str], environment: str
+) -> dict[str, Any]:
+    from test_framework.cli.catalogue import categories_of, layers_of
+
     return {
         "valid": True,
-        "environment": settings.environment,
-        "files": list(settings.sources),
-        "layers": list(settings.layers),
-        "categories": list(settings.categories),
-        "modes": list(settings.modes),
-        "services": list(settings.services),
-        "notes": list(settings.notes),
+        "environment": ENVIRONMENT_NAMES[environment],
+        "files": sources,
+        "layers": list(layers_of(mapping, environment)),
+        "categories": list(categories_of(mapping, environment)),
+        "modes": list(mapping.get("modes", ())),
+        "services": list(mapping.get("service_dependencies", ())),
+        "notes": notes,
     }
 
 

@@ -72,7 +72,7 @@ def _graph_mistakes(owners: Mapping[str, Document], shipped: Mapping[str, Any]) 
 
 def _owned(document: Document, owners: Mapping[str, Document]) -> Document:
     data = {section: value for section, value in document.data.items() if owners[section] is document}
-    return Document(document.name, data, document.locate)
+    return Document(document.name, data, document.locate, prefix=document.prefix)
 
 
 def merged(written: Mapping[str, Any], shipped: Mapping[str, Any]) -> dict[str, Any]:
