@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
@@ -22,6 +22,9 @@ from test_framework.configuration.documents import (
     decoded,
 )
 from test_framework.configuration.mistakes import Mistake, Path, described, quoted, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -105,7 +108,15 @@ class _Reading:
         self.documents = 0
         self.root: Any = None
         self.root_marks: Marks = (1, 1, {})
-        self.took_root = False
+        self.takers: dict[type, Callable[[Any], None]] = {
+            yaml.ScalarEvent: self.take_scalar,
+            yaml.MappingStartEvent: self.open,
+            yaml.SequenceStartEvent: self.open,
+            yaml.MappingEndEvent: self.close,
+            yaml.SequenceEndEvent: self.close,
+            yaml.AliasEvent: self.take_alias,
+            yaml.DocumentStartEvent: self.begin_document,
+        }
 
     def wrong(self, line: int, column: int, path: Path, text: str) -> None:
         self.mistakes.append(Mistake(self.name, line, column, written(path), text))
@@ -132,22 +143,14 @@ class _Reading:
         return key if aim == "key" else (line, column)
 
     def take(self, event: Any) -> None:
-        match event:
-            case yaml.ScalarEvent():
-                if event.tag is not None:
-                    self.check_tag(event)
-                self.take_scalar(event)
-            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                self.check_tag(event)
-                self.open(event)
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                self.close()
-            case yaml.AliasEvent():
-                self.take_alias(event)
-            case yaml.DocumentStartEvent():
-                self.documents += 1
-                if self.documents > 1:
-                    self.stop(event, "a second document begins here, keep one document per file")
+        taken = self.takers.get(type(event))
+        if taken is not None:
+            taken(event)
+
+    def begin_document(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            self.stop(event, "a second document begins here, keep one document per file")
 
     def check_tag(self, event: Any) -> None:
         if event.tag not in (None, "!"):
@@ -182,15 +185,19 @@ class _Reading:
             self.stop(event, f"more than {MAX_VALUES:,} values (aliases counted as written out)")
 
     def take_scalar(self, event: Any) -> None:
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
-        if self.wants_key():
-            self.take_key(event.value, line, column)
+        if event.tag is not None:
+            self.check_tag(event)
+        mark, text = event.start_mark, event.value
+        line, column = mark.line + 1, mark.column + 1
+        here = self.stack[-1] if self.stack else None
+        if here is not None and here.key is None and isinstance(here.data, dict):
+            self.take_key(text, line, column)
             if event.anchor is not None:
-                self.anchored[event.anchor] = _Anchored(event.value, (line, column, {}), 1, 0)
+                self.anchored[event.anchor] = _Anchored(text, (line, column, {}), 1, 0)
             return
         self.count(event)
-        is_plain = event.style is None or event.style == ""
-        value = self.resolve(event.value, line, column) if is_plain and event.tag is None else event.value
+        is_plain = not event.style and event.tag is None
+        value = self.resolve(text, line, column) if is_plain else text
         marks: Marks = (line, column, {})
         if event.anchor is not None:
             self.anchored[event.anchor] = _Anchored(value, marks, 1, 0)
@@ -229,6 +236,8 @@ class _Reading:
         here.key = (key, line, column)
 
     def open(self, event: Any) -> None:
+        if event.tag is not None:
+            self.check_tag(event)
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if self.wants_key():
             self.stop(event, "a list or mapping cannot be a key, write a word")
@@ -240,7 +249,7 @@ class _Reading:
             self.anchored.pop(event.anchor, None)
         self.stack.append(_Open(data, (line, column, {}), event.anchor, self.values))
 
-    def close(self) -> None:
+    def close(self, _: Any) -> None:
         here = self.stack.pop()
         for data, marks in here.merged:
             for key, value in data.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -316,3 +317,12 @@ receivers.team = { kind = "webhook", url_variable = "TEAM_HOOK" }
         "pyproject.toml:3:1: tool.apex.plugins:",
         "pyproject.toml:12:12: tool.apex.monitoring:",
     ]
+
+
+def test_the_garbage_collector_is_as_it_was_after_a_mistake(write) -> None:
+    root = write("apex.yaml", "x: 1\n")
+    for switch, expected in ((gc.disable, False), (gc.enable, True)):
+        switch()
+        with pytest.raises(UserError):
+            load_settings(root)
+        assert gc.isenabled() is expected
