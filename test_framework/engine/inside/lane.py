@@ -29,6 +29,7 @@ from .replay import Echo
 from .reporter import Fold
 from .telling import Warnings
 from .terminal import Summary
+from .tracebacks import mend
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -352,6 +353,11 @@ class Lane:
         before = adaptation.process_state()
         yield
         adaptation.restore_process_state(before)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[object]) -> None:
+        if self.interrupting is not None:
+            mend(call)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
