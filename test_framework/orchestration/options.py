@@ -142,7 +142,7 @@ def _value(name: str, value: Any) -> Any:
         ):
             raise _wrong(name, value, "a list of words")
         return tuple(value)
-    if kind == "bool":
+    if kind.startswith("bool"):
         if not isinstance(value, bool):
             raise _wrong(name, value, "True or False")
         return value
