@@ -1,7 +1,8 @@
 """Secrets never reach a record: values of secret-looking variables are masked in every form they may take.
 
 Rules: a secret is the value (6 characters or more) of a variable whose name speaks of a token, secret, key or
-password, or the password inside a URL (not inside a test's id); it is masked raw, JSON-escaped, URL-quoted and in base64 at its three shifts.
+password, or the password inside a URL (not inside a test's id); it is masked raw, JSON-escaped, URL-quoted and in
+base64 at its three shifts.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Redactor:
         return "://" in text or (self._pattern is not None and self._pattern.search(text) is not None)
 
     def test_id(self, text: str) -> str:
-        """A test's id: a URL in it is the project's own example, and without its password it would name another test."""
+        """A test's id: a URL in it is the project's own example, and masked it might name another test."""
         if self._pattern is None:
             return text
         return self._pattern.sub(lambda match: f"[redacted {self.names[match.group()]}]", text)

@@ -96,7 +96,9 @@ def further_cases(fact: f.TestFinished, subtests: Iterable[f.SubtestFinished]) -
     found = []
     for each in subtests:
         failure = f'<failure message="{attribute(each.message)}">{content(each.detail)}</failure>'
-        found.append(element(opening(f"{fact.test} {each.description}", each.seconds, fact.location), [failure]))
+        found.append(
+            element(opening(f"{fact.test} {each.description}", each.seconds, fact.location), [failure])
+        )
     if fact.teardown:
         torn = error("", f'failed on teardown with "{fact.teardown}"', fact.detail.rpartition(_TEARDOWN)[2])
         found.append(element(opening(fact.test, 0.0, fact.location), [torn]))
