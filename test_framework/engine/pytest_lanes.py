@@ -48,8 +48,7 @@ class PytestLanes:
         self._worker: dict[str, Any] = {}
         self._unborn = ""
         """how a spawned lane ended before it could run a test: another one would end so too"""
-        self._pid = 0
-        """of the first interpreter"""
+        self._pid = 0  # of the first interpreter
         self._became = False
         """the session that collected is a lane itself"""
         self._gathering = Gathering()
