@@ -42,6 +42,8 @@ from test_framework.model.plan import Plan, TestInfo
 TICK_SECONDS = 0.1
 ORDER_DEPENDENT = "order_dependent"
 """flag of a test that failed apart from the tests before it and is well in pytest's own order"""
+CONTENDED = "contended"
+"""flag of a test that needed a port which another lane held: it says nothing until it has run alone"""
 REPEATABLE = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
@@ -59,8 +61,10 @@ class Dispatcher:
         suspects: frozenset[str] | None = None,
         recording: Recording | None = None,
     ) -> None:
-        """`suspects`: this is a second look; only their outcomes are facts, the other tests just run before them."""
-        self.plan = plan
+        """`suspects`: this is a second look, in one lane as pytest would; only their outcomes are facts, the other
+        tests just run before them.
+        """
+        self.plan = plan = plan if suspects is None else replace(plan, lanes=1)
         self.executor = executor
         self.journal = journal
         self.scheduler = Scheduler(plan)
@@ -149,10 +153,10 @@ class Dispatcher:
         return isinstance(fact, f.WorkerStarted | f.WorkerLost | f.AlertRaised | f.CancelRequested)
 
     def bad_apart(self) -> frozenset[str]:
-        """Tests that failed without the tests before them in their chain having run in the same lane."""
-        failures = self.journal.state.failures.values()
+        """Tests that failed without the tests before them in their chain, or because of another lane."""
+        failures = [fact for fact in self.journal.state.failures.values() if fact.outcome in REPEATABLE]
         return frozenset(
-            fact.test for fact in failures if fact.outcome in REPEATABLE and self._order.apart(fact.test)
+            fact.test for fact in failures if CONTENDED in fact.flags or self._order.apart(fact.test)
         )
 
     def _now(self) -> float:
@@ -310,7 +314,9 @@ class Dispatcher:
     ) -> None:
         fact = telling.finished(self._places[index], self._attempt, worker, seconds, outcome, result)
         if self._suspects is not None and outcome not in BAD:
-            fact = replace(fact, flags=(*fact.flags, ORDER_DEPENDENT))
+            before = self.journal.state.failures.get(fact.test)
+            why = CONTENDED if before is not None and CONTENDED in before.flags else ORDER_DEPENDENT
+            fact = replace(fact, flags=(*fact.flags, why))
         self.hear(fact)
 
     def _unit_over(self, lane: int, message: list[Any]) -> None:
@@ -347,6 +353,9 @@ class Dispatcher:
         whose = test or "a test"
         text = f"{whose} left a process behind, which was killed: pid {pid}, {' '.join(argv)[:300]}"
         self.hear(f.AlertRaised(kind="leak", message=text))
+
+    def degraded(self, message: str) -> None:
+        self.hear(f.AlertRaised(kind="degraded", message=message))
 
     def executor_lost(self, reason: str) -> None:
         self.hear(f.AlertRaised(kind="engine", message=reason))

@@ -65,6 +65,9 @@ class Listener(Protocol):
     def left_behind(self, argv: list[str], pid: int, test: str) -> None:
         """A process that a test left behind was killed."""
 
+    def degraded(self, message: str) -> None:
+        """It goes on, in a lesser way than was planned."""
+
     def executor_lost(self, reason: str) -> None:
         """No lane can be opened any more."""
 

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,24 @@ class Zygote:
             whole, self._parts = b"".join([*self._parts, data]), []
             message: dict[str, Any] | None = json.loads(whole) if data else None
             return message, fds
+
+    def last_messages(self) -> Iterator[tuple[dict[str, Any], list[int]]]:
+        """What waits to be read of an interpreter that has ended."""
+        while self.control.fileno() >= 0:
+            try:
+                message, fds = self.receive()
+            except OSError:
+                return
+            if message is None:
+                return
+            yield message, fds
+
+    def read_output(self) -> bytes | None:
+        """What it has printed and nobody has read; b"" at the end, None when there is nothing now."""
+        try:
+            return None if self.output is None else os.read(self.output, 1 << 18)
+        except BlockingIOError:
+            return None
 
     def born(self, pid: int) -> None:
         self._pidfd = open_process(pid)

@@ -46,6 +46,11 @@ class PytestLanes:
         self._asks = False
         self._again = False
         self._worker: dict[str, Any] = {}
+        self._unborn = ""
+        """how a spawned lane ended before it could run a test: another one would end so too"""
+        self._pid = 0  # of the first interpreter
+        self._became = False
+        """the session that collected is a lane itself"""
         self._gathering = Gathering()
         self._collected: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._session: asyncio.Future[int] = self._loop.create_future()
@@ -77,15 +82,10 @@ class PytestLanes:
             self._loop.add_reader(zygote.output, self._read_output, zygote)
 
     def _read_output(self, zygote: Zygote) -> None:
-        if zygote.output is None:
-            return
-        try:
-            data = os.read(zygote.output, 1 << 18)
-        except BlockingIOError:
-            return
+        data = zygote.read_output()
         if data:
             self.output.write(data)
-        else:
+        elif data is not None and zygote.output is not None:
             self._loop.remove_reader(zygote.output)
 
     async def collect(self) -> Collection:
@@ -153,15 +153,20 @@ class PytestLanes:
         generation = self._generations[lane] = self._generations.get(lane, 0) + 1
         link = self._links[lane] = LaneLink(lane, generation)
         message = self._lane_message(link)
-        if self._isolation != "spawn":
-            op = "fork" if self._isolation == "fork" else "become"
-            self._send(self.zygote, {"op": op, **message}, link.their_ends)
+        if self._isolation == "fork":
+            self._send(self.zygote, {"op": "fork", **message}, link.their_ends)
             link.handed_over()
-            if op == "become":
-                self._spawned[0] = (self.zygote, link)
+        elif self._isolation == "inline" or (self._unborn and not self._became):
+            self._became = True
+            self._send(self.zygote, {"op": "become", **message}, link.their_ends)
+            link.handed_over()
+            self._spawned[0] = (self.zygote, link)
+            if self._unborn:
+                self._has_process(link, self._pid, open_process(self._pid))
         else:
             reading, writing = os.pipe2(os.O_CLOEXEC)
-            self._send(self.zygote, {"op": "listen", **message}, [reading])
+            if not self._became:
+                self._send(self.zygote, {"op": "listen", **message}, [reading])
             os.close(reading)
             link.their_ends.append(writing)
             environment, session = self.request.spawned(lane, self._lanes, self._worker)
@@ -172,14 +177,8 @@ class PytestLanes:
         self._read_soon(link, 0.0)
 
     def _lane_message(self, link: LaneLink) -> dict[str, Any]:
-        return {
-            "lane": link.lane,
-            "generation": link.generation,
-            "lanes": self._lanes,
-            "run": self.request.run,
-            "asks": self._asks,
-            "again": self._again,
-        }
+        birth = {"lane": link.lane, "generation": link.generation, "run": self.request.run}
+        return {**birth, "lanes": self._lanes, "asks": self._asks, "again": self._again}
 
     def _spawned_said(self, zygote: Zygote, message: dict[str, Any]) -> None:
         entry = self._spawned.get(zygote.number)
@@ -235,8 +234,7 @@ class PytestLanes:
             self._hungry.discard(lane)
 
     def _read_soon(self, link: LaneLink, delay: float) -> None:
-        if link.open:
-            self._loop.call_later(delay, self._wait_for_lane, link)
+        self._loop.call_later(delay, self._wait_for_lane, link)
 
     def _wait_for_lane(self, link: LaneLink) -> None:
         if link.open:
@@ -276,6 +274,7 @@ class PytestLanes:
         oom = oom_kills() > link.ooms
         reason = link.spoiled or ending(status, link.said_goodbye, oom)
         stack = link.stack() if reason else ""
+        unborn = self._isolation == "spawn" and reason and link.their_ends
         self._links.pop(link.lane, None)
         self._hungry.discard(link.lane)
         pid = link.pid
@@ -283,6 +282,12 @@ class PytestLanes:
         if pid and self._isolation != "inline":
             self._sweeps.ask(session=pid)
         if self._listener is not None:
+            if unborn and not self._unborn:
+                self._unborn = reason
+                text = (
+                    f"lanes cannot be sessions of their own ({reason}): the one that collected runs the tests"
+                )
+                self._listener.degraded(text)
             self._listener.lane_ended(link.lane, reason, stack, oom and "memory" in reason)
             self._listener.batch_over()
 
@@ -306,7 +311,8 @@ class PytestLanes:
     def _process_spawned(self, message: dict[str, Any]) -> None:
         entry = self._spawned.get(message["id"])
         if not message["id"]:
-            self.zygote.born(message["pid"])
+            self._pid = message["pid"]
+            self.zygote.born(self._pid)
         elif entry is not None:
             self._has_process(entry[1], message["pid"], open_process(message["pid"]))
 
@@ -320,13 +326,7 @@ class PytestLanes:
             self._lane_ended(link, message["status"])
         if message["id"]:
             return
-        while self.zygote.control.fileno() >= 0:
-            try:
-                last_message, fds = self.zygote.receive()
-            except OSError:
-                break
-            if last_message is None:
-                break
+        for last_message, fds in self.zygote.last_messages():
             self._first_said(last_message, fds)
         self._read_output(self.zygote)
         status = message["status"]
@@ -338,7 +338,7 @@ class PytestLanes:
             return
         if not self._session.done():
             self._session.set_result(code)
-        if self._links:
+        if self._links and not self._became:
             self._all_lost(f"the project's pytest session is gone: {how or f'exit status {code}'}")
 
     def _all_lost(self, reason: str) -> None:

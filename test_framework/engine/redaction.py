@@ -41,7 +41,7 @@ class Redactor:
         return "://" in text or (self._pattern is not None and self._pattern.search(text) is not None)
 
     def test_id(self, text: str) -> str:
-        """A test's id: a URL in it is the project's own example; without its password it would name another test."""
+        """A test's id: a URL in it is the project's own example, and masked it might name another test."""
         if self._pattern is None:
             return text
         return self._pattern.sub(lambda match: f"[redacted {self.names[match.group()]}]", text)

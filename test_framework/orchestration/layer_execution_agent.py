@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from test_framework.core.second_look import MOST_SECONDS, second_look
-from test_framework.engine.dispatcher import Dispatcher
+from test_framework.engine.dispatcher import CONTENDED, Dispatcher
 from test_framework.engine.executor import Collection, Executor, Recording
 from test_framework.engine.journal import Journal
 from test_framework.model import facts as f
@@ -115,9 +115,17 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             )
             self.journal.record(f.AlertRaised(kind="order", message=message))
             return
+        contended = {test for test in look.suspects if CONTENDED in state.failures[test].flags}
         self._dispatcher = self._dispatch(look.plan, tests, look.suspects)
         await self._dispatcher.run()
-        well = sorted(test for test in look.suspects if test not in state.failures)
+        decided = [test for test in look.suspects if test not in state.failures]
+        if contended.intersection(decided):
+            message = (
+                f"{len(contended.intersection(decided))} tests needed a port that another lane held; they ran again "
+                "by themselves (let the system choose the port, and they can run side by side)"
+            )
+            self.journal.record(f.AlertRaised(kind="order", message=message))
+        well = sorted(set(decided) - contended)
         if well:
             names = ", ".join(well[:5]) + (" and more" if len(well) > 5 else "")
             message = (

@@ -187,3 +187,22 @@ def benchmark_table(config: Any, summary: Summary) -> str:
     measured.display(reporter)
     summary.keep = False
     return summary.text()
+
+
+def look_like_a_worker(config: Any, worker: str, message: Mapping[str, Any]) -> None:
+    """What plug-ins that know xdist look at."""
+    os.environ.update(
+        {
+            "PYTEST_XDIST_WORKER": worker,
+            "PYTEST_XDIST_WORKER_COUNT": str(message["lanes"]),
+            "PYTEST_XDIST_TESTRUNUID": message["run"],
+        }
+    )
+    if not hasattr(config, "workerinput"):
+        config.workerinput = {
+            "workerid": worker,
+            "workercount": message["lanes"],
+            "testrunuid": message["run"],
+            "mainargv": list(sys.argv),
+        }
+        config.workeroutput = {}

@@ -1,17 +1,18 @@
 """Python's garbage collector: rarely run while tests are collected, and what was collected taken out of its sight.
 
 Rules: whoever asks the collector what it knows (`gc.get_objects`, `gc.get_referrers`) gets the answer that it would
-have given without us: everything is put back into its sight first. Frozen objects are not looked at again by the
-collections of many lanes, which also keeps their memory shared.
+have given without us: everything is put back into its sight first, and the functions asked are the real ones (a Python
+function in their place would be a frame more, and the coroutine that calls it a referrer more). Frozen objects are not
+looked at again by the collections of many lanes, which also keeps their memory shared.
 """
 
 from __future__ import annotations
 
-import functools
 import gc
 from typing import Any
 
 COLLECT_THRESHOLD = 100_000
+ASKING = ("get_objects", "get_referrers")
 
 _thaw = gc.unfreeze
 
@@ -23,14 +24,17 @@ class Garbage:
         self._wanted = wanted
         self._frozen = False
         self._threshold = gc.get_threshold()
+        self._hidden: dict[str, Any] = {}
 
     def collecting_tests(self) -> None:
         """Tests are about to be collected: many objects, hardly any garbage."""
         if self._wanted:
             gc.set_threshold(COLLECT_THRESHOLD, 50, 50)
             module: Any = gc
-            module.get_objects = _thawing(gc.get_objects)
-            module.get_referrers = _thawing(gc.get_referrers)
+            for name in ASKING:
+                self._hidden[name] = getattr(module, name)
+                delattr(module, name)
+            module.__getattr__ = self._asked_for
 
     def running_tests(self) -> None:
         """Tests are collected, and run as the project means them to."""
@@ -39,16 +43,18 @@ class Garbage:
 
     def forking(self) -> None:
         """The first lane is about to be forked."""
-        if self._wanted and not self._frozen:
+        if self._hidden and not self._frozen:
             self._frozen = True
             gc.freeze()
 
-
-def _thawing(ask: Any) -> Any:
-    @functools.wraps(ask)
-    def answer(*arguments: Any, **named: Any) -> Any:
+    def _asked_for(self, name: str) -> Any:
+        """Somebody takes one of the functions that ask: from now on nothing is frozen, and all is as it was."""
+        if name not in self._hidden:
+            raise AttributeError(f"module 'gc' has no attribute {name!r}")
+        found = self._hidden[name]
+        module: Any = gc
+        vars(module).update(self._hidden)
+        del module.__getattr__
+        self._hidden.clear()
         _thaw()
-        found = ask(*arguments, **named)
-        return [each for each in found if each is not arguments and each is not named]
-
-    return answer
+        return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
-import sys
+import threading
 import traceback
 import warnings
 from collections import deque
@@ -23,6 +23,7 @@ import pytest
 
 from . import adaptation, channel
 from .capturing import restart_capture
+from .contention import watch_ports
 from .hearing import mute_for_lane
 from .junit import send_junit_to
 from .replay import Echo
@@ -40,8 +41,15 @@ MOST_TRACEBACK = 20_000
 """characters"""
 
 
-class TestInterrupted(BaseException):
-    """Raised inside a running test when its time is up or the run is cancelled."""
+_Outcome: Any = pytest.fail.Exception.__mro__[1]
+
+
+class TestInterrupted(_Outcome):  # type: ignore[misc]
+    """Raised inside a running test when its time is up or the run is cancelled.
+
+    One of pytest's own outcomes: it is no `Exception`, and a fixture that ends with it is kept as one that failed. With
+    any other exception pytest takes a session fixture for broken, and every later test of it with it.
+    """
 
     __test__ = False
     __module__ = "apex"
@@ -93,6 +101,8 @@ class Lane:
         self.ended = ""
         self.asks = bool(message.get("asks"))
         self.may_go_on = True
+        self.contended = 0
+        """a port that another lane did not give back: from then on a bad test may be bad for that"""
 
     def was_forked(self, seeded: bool) -> None:
         """It is a child of the session that collected; `seeded`: whether the project seeded `random` there."""
@@ -129,7 +139,7 @@ class Lane:
             adaptation.show_reruns()
             mute_for_lane(config)
             send_junit_to(config, lambda kind, values: echo.send([kind, values]))
-            self._look_like_a_worker()
+            adaptation.look_like_a_worker(config, self.worker, self.message)
         self.session.testsfailed = 0
         self.session.shouldstop = self.session.shouldfail = False
         if hasattr(config.option, "maxfail"):
@@ -137,27 +147,11 @@ class Lane:
         faulthandler.enable(self.crash_fd, all_threads=True)
         faulthandler.register(DUMP, file=self.crash_fd, all_threads=True, chain=False)
         signal.signal(INTERRUPT, self._on_interrupt)
+        if self.message["lanes"] > 1:
+            watch_ports(self._port_lost)
         config.pluginmanager.register(self, "apex-lane")
         if self.recorder is not None:
             self.recorder.begin_process(config, self.message)
-
-    def _look_like_a_worker(self) -> None:
-        """What plug-ins that know xdist look at."""
-        os.environ.update(
-            {
-                "PYTEST_XDIST_WORKER": self.worker,
-                "PYTEST_XDIST_WORKER_COUNT": str(self.message["lanes"]),
-                "PYTEST_XDIST_TESTRUNUID": self.message["run"],
-            }
-        )
-        if not hasattr(self.config, "workerinput"):
-            self.config.workerinput = {
-                "workerid": self.worker,
-                "workercount": self.message["lanes"],
-                "testrunuid": self.message["run"],
-                "mainargv": list(sys.argv),
-            }
-            self.config.workeroutput = {}
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -216,7 +210,7 @@ class Lane:
         recorder = self.recorder
         if recorder is not None:
             recorder.begin_test()
-        fold = self.fold = Fold(index)
+        fold = self.fold = Fold(index, bool(self.contended))
         try:
             self._on_interrupt()  # the signal may have come while the test was told of and had no fold yet
             protocol(item=item, nextitem=following)
@@ -305,6 +299,9 @@ class Lane:
         fold = self.fold
         if fold is None or self.interrupting is not None:
             return
+        if fold.breaks_off:
+            fold.breaks_off = False
+            raise TestInterrupted(f"port {self.contended} is held by another lane of this run")
         while self.pipe.ready():
             instruction = self.pipe.read()
             if instruction is None or instruction["op"] != "interrupt":
@@ -313,6 +310,17 @@ class Lane:
             if instruction["test"] == fold.index or instruction["why"] == "cancelled":
                 self.interrupting = instruction["why"]
                 raise TestInterrupted(instruction.get("message", ""))
+
+    def _port_lost(self, port: int) -> None:
+        """The running test cannot have a port because of another lane; what waits for its server may wait for ever."""
+        self.contended = port
+        fold = self.fold
+        if fold is None:
+            return
+        fold.contended = True
+        if threading.current_thread() is not threading.main_thread():
+            fold.breaks_off = True
+            os.kill(channel.own_pid(), INTERRUPT)
 
     # -- what is told -----------------------------------------------------------------------------------------
 

@@ -19,15 +19,27 @@ MOST_SECTION = 100_000
 class Fold:
     """What is known of the test that is running."""
 
-    __slots__ = ("index", "reports", "started", "subtests", "subtests_passed")
+    __slots__ = (
+        "breaks_off",
+        "contended",
+        "index",
+        "reports",
+        "started",
+        "subtests",
+        "subtests_passed",
+    )
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, contended: bool = False) -> None:
         self.index = index
         self.started = perf_counter()
         self.reports: list[Any] = []
         self.subtests: list[Any] = []
         """all but the passed ones"""
         self.subtests_passed = 0
+        self.contended = contended
+        """whether another lane did not give back a port that it may need"""
+        self.breaks_off = False
+        """it is to be broken off for that"""
 
     def add(self, report: Any, is_subtest: bool) -> None:
         """Take a report of setup, call or teardown, or of a subtest."""
@@ -100,6 +112,8 @@ class Fold:
         reruns = sum(report.outcome == "rerun" for report in self.reports)
         if reruns:
             flags.append(f"rerun:{reruns}")
+        if self.contended and self.bad():
+            flags.append("contended")
         teardown = [each for each in self.reports if each.when == "teardown" and each.outcome == "failed"]
         if outcome == "failed" and teardown:
             flags.append("teardown_error")
