@@ -82,7 +82,7 @@ class Feeder:
     def fill(self, now: float) -> None:
         """Give every lane that could run something a unit, and perhaps one more to follow it."""
         runnable = [each for each in self._categories if each.may_start]
-        if not runnable or self._exclusive_runs():
+        if not runnable:
             return
         for queued in (0, 1):
             for lane in self.lanes.values():

@@ -48,6 +48,20 @@ def test_lanes_share_the_categories_that_are_open() -> None:
     assert sorted(first) == ["x", "y"]
 
 
+def test_what_opens_while_an_exclusive_chain_runs_waits_for_it() -> None:
+    def layer(name: str, only: Chain, *after: str) -> LayerPlan:
+        return LayerPlan(
+            f"l{name}", name, (CategoryPlan(name, (only,)),), mode="parallel", after=frozenset(after)
+        )
+
+    alone = Chain("x1", ("x1::t0",), (3.0,), exclusive=True)
+    layers = (layer("z", chain("z1", 1.0)), layer("x", alone), layer("y", chain("y1", 0.5), "lz"))
+    shell = run(Plan(layers, lanes=2, layer_delay_seconds=0.5, max_parallel_layers=3))
+    started = {each.unit.chain: at for at, each in shell.instructions if isinstance(each, StartUnit)}
+    assert started["x1"] < 1.5, "it runs when the pause ends"
+    assert started["y1"] >= started["x1"] + 3.0
+
+
 def test_a_lane_stays_with_its_chain_when_another_category_opens() -> None:
     later = CategoryPlan("y", (chain("y1", *[0.5] * 30),), depends_on=frozenset({"z"}))
     before = CategoryPlan("z", (chain("z1", 0.5),))
