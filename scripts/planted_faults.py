@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +67,7 @@ def load_faults() -> tuple[Fault, ...]:
 
 
 def copy_core(to: Path) -> None:
-    """The packages that the core's tests need, and these tests."""
+    """The packages that the core's tests need, and these tests, as they are."""
     ignore = shutil.ignore_patterns("__pycache__", ".hypothesis")
     for part in ("test_framework/core", "test_framework/model", CORE_TESTS, "tests/unit/model"):
         shutil.copytree(REPOSITORY / part, to / part, ignore=ignore)
@@ -85,10 +87,15 @@ def plant(fault: Fault, where: Path) -> str:
 
 
 def run_tests(where: Path) -> tuple[int, str]:
-    """Exit status of pytest on the copy, and the name of the test that failed first."""
+    """Exit status of pytest on the copy, and the name of the test that failed first.
+
+    Bytecode is kept beside the sources, so that a copy of the copy compiles nothing but the planted fault.
+    """
     tests = [str(CORE_TESTS / name) for name in QUICK_FIRST]
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
-    environment = dict(os.environ, APEX_CORE_EXAMPLES=EXAMPLES, PYTHONDONTWRITEBYTECODE="1")
+    environment = dict(os.environ, APEX_CORE_EXAMPLES=EXAMPLES)
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"):
+        environment.pop(name, None)
     try:
         done = subprocess.run(
             [*command, *tests],
@@ -107,17 +114,18 @@ def run_tests(where: Path) -> tuple[int, str]:
     return done.returncode, words.rpartition("::")[2] or words
 
 
-def try_fault(fault: Fault | None) -> tuple[bool, str]:
-    """Whether all is well with this fault (it was caught; None: the sound core passed), and a line about
-    it.
-    """
+def try_sound(core: Path) -> tuple[bool, str]:
+    """Whether the tests pass on the copy without a fault, and a line about it."""
+    status, words = run_tests(core)
+    return status == 0, "sound    the core as it is" + (f": {words}" if status else "")
+
+
+def try_fault(fault: Fault, core: Path) -> tuple[bool, str]:
+    """Whether the fault is caught, planted in a copy of the sound `core`, and a line about it."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
-        where = Path(folder)
-        copy_core(where)
-        if fault is None:
-            status, words = run_tests(where)
-            return status == 0, "sound    the core as it is" + (f": {words}" if status else "")
+        where = Path(folder) / "core"
+        shutil.copytree(core, where, ignore=shutil.ignore_patterns(".hypothesis"))
         problem = plant(fault, where)
         if problem:
             return False, f"UNFIT    {fault.name}: {problem}"
@@ -138,8 +146,14 @@ def main() -> int:
     arguments = parser.parse_args()
     faults = [fault for fault in load_faults() if all(word in fault.name for word in arguments.words)]
     began, bad = time.monotonic(), 0
-    with ThreadPoolExecutor(max_workers=arguments.jobs) as pool:
-        for well, line in pool.map(try_fault, [None, *faults]):
+    with (
+        tempfile.TemporaryDirectory(prefix="sound-") as sound,
+        ThreadPoolExecutor(max_workers=arguments.jobs) as pool,
+    ):
+        core = Path(sound)
+        copy_core(core)
+        results = [iter([try_sound(core)]), pool.map(partial(try_fault, core=core), faults)]
+        for well, line in chain.from_iterable(results):
             print(line, flush=True)
             bad += not well
     print(f"{len(faults)} faults planted, {bad} problems, {time.monotonic() - began:.0f} s")
