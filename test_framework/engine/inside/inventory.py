@@ -7,6 +7,7 @@ setUpClass or tearDownClass is really defined.
 
 from __future__ import annotations
 
+import types
 import unittest
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,12 @@ IMPLICIT_CLASS = ("_unittest_setUpClass_fixture_", "unittest_setUpClass_fixture_
 
 Row = list[Any]
 """[id, file number, line, chain, mark set number, linked, exclusive]"""
-Fixtures = frozenset[tuple[str, int]]
+Fixture = tuple[str, int]
+"""(scope, identity of its definition)"""
+Fixtures = frozenset[Fixture]
+OWN_LOCATION, OWN_REPORTINFO = pytest.Item.location, pytest.Function.reportinfo
+PLACED_ELSEWHERE = frozenset({"__wrapped__", "place_as", "compat_co_firstlineno"})
+"""attributes by which a function says that it stands where another one does (_pytest._code.getfslineno)"""
 
 
 def _names(marks: list[Any]) -> Iterator[str]:
@@ -41,6 +47,8 @@ class Inventory:
         """filled by `rows`: the sets of mark names that its numbers mean"""
         self.files: list[str] = []
         self._broad: dict[int, tuple[Any, Fixtures]] = {}
+        self._kinds: dict[int, Fixture | None] = {}
+        """by identity of a fixture's definition: what it is, None where its scope is narrow or it does nothing"""
         self._files: dict[str, int] = {}
         self._ids: dict[str, int] = {}
         self._marks: dict[frozenset[str], int] = {}
@@ -81,6 +89,14 @@ class Inventory:
 
     @staticmethod
     def _line(item: pytest.Item) -> int:
+        """What `item.location` says, which looks at the disk for each item and delays the first test by all of them."""
+        kind: Any = type(item)
+        if kind.location is OWN_LOCATION and getattr(kind, "reportinfo", None) is OWN_REPORTINFO:
+            function = getattr(item, "obj", None)
+            if isinstance(function, types.MethodType):
+                function = function.__func__
+            if isinstance(function, types.FunctionType) and PLACED_ELSEWHERE.isdisjoint(vars(function)):
+                return function.__code__.co_firstlineno
         line = item.location[1]
         return line + 1 if isinstance(line, int) else 0
 
@@ -127,15 +143,24 @@ class Inventory:
         key = id(info.name2fixturedefs)
         known = self._broad.get(key)
         if known is None or known[0] is not info.name2fixturedefs:
-            found = set()
-            for name, definitions in info.name2fixturedefs.items():
-                if not definitions:
-                    continue
-                scope = str(getattr(definitions[-1], "scope", "function"))
-                if scope in BROAD and not self._idle(name, item):
-                    found.add((scope, id(definitions[-1])))
-            known = self._broad[key] = (info.name2fixturedefs, frozenset(found))
+            kinds = [
+                self._kind(name, definitions[-1], item)
+                for name, definitions in info.name2fixturedefs.items()
+                if definitions
+            ]
+            found = frozenset(kind for kind in kinds if kind is not None)
+            known = self._broad[key] = (info.name2fixturedefs, found)
         return known[1]
+
+    def _kind(self, name: str, definition: Any, item: pytest.Item) -> Fixture | None:
+        key = id(definition)
+        try:
+            return self._kinds[key]
+        except KeyError:
+            scope = str(getattr(definition, "scope", "function"))
+            broad = scope in BROAD and not self._idle(name, item)
+            kind = self._kinds[key] = (scope, key) if broad else None
+            return kind
 
     @staticmethod
     def _idle(name: str, item: pytest.Item) -> bool:
