@@ -61,10 +61,8 @@ class Dispatcher:
         suspects: frozenset[str] | None = None,
         recording: Recording | None = None,
     ) -> None:
-        """`suspects`: this is a second look, in one lane as pytest would; only their outcomes are facts, the other
-        tests just run before them.
-        """
-        self.plan = plan = plan if suspects is None else replace(plan, lanes=1)
+        """`suspects`: this is a second look; only their outcomes are facts, the other tests just run before them."""
+        self.plan = plan
         self.executor = executor
         self.journal = journal
         self.scheduler = Scheduler(plan)
@@ -75,7 +73,7 @@ class Dispatcher:
         self._suspects = suspects
         self._recording = recording
         self._attempt = 1 if suspects is None else 2
-        self._order = Order(plan)
+        self.order = Order(plan, lambda test: tests[test].index)
         self._asks = failures_may_stop(plan)
         self._place_tests()
         self._loop = asyncio.get_running_loop()
@@ -153,10 +151,10 @@ class Dispatcher:
         return isinstance(fact, f.WorkerStarted | f.WorkerLost | f.AlertRaised | f.CancelRequested)
 
     def bad_apart(self) -> frozenset[str]:
-        """Tests that failed without the tests before them in their chain, or because of another lane."""
+        """Tests that failed where pytest might not have let them fail, or because of another lane."""
         failures = [fact for fact in self.journal.state.failures.values() if fact.outcome in REPEATABLE]
         return frozenset(
-            fact.test for fact in failures if CONTENDED in fact.flags or self._order.apart(fact.test)
+            fact.test for fact in failures if CONTENDED in fact.flags or self.order.apart(fact.test)
         )
 
     def _now(self) -> float:
@@ -197,7 +195,7 @@ class Dispatcher:
 
     def _start_unit(self, instruction: StartUnit) -> None:
         lane, unit = instruction.lane, instruction.unit
-        self._order.given(lane, unit)
+        self.order.given(lane, unit)
         message: dict[str, Any] = {
             "op": "unit",
             "unit": unit.id,
@@ -317,6 +315,7 @@ class Dispatcher:
             before = self.journal.state.failures.get(fact.test)
             why = CONTENDED if before is not None and CONTENDED in before.flags else ORDER_DEPENDENT
             fact = replace(fact, flags=(*fact.flags, why))
+        self.order.took(fact.test, seconds)
         self.hear(fact)
 
     def _unit_over(self, lane: int, message: list[Any]) -> None:
@@ -343,7 +342,7 @@ class Dispatcher:
             self.hear(fact)
 
     def lane_ended(self, lane: int, reason: str, stack: str, oom: bool) -> None:
-        self._order.lane_gone(lane)
+        self.order.lane_gone(lane)
         self._last_unit.pop(lane, None)
         self._waiting.pop(lane, None)
         message = self._stopping.pop(lane, "")

@@ -6,11 +6,12 @@ pytest session may end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from test_framework.core.second_look import MOST_SECONDS, second_look
+from test_framework.core.second_look import second_look, time_left
 from test_framework.engine.dispatcher import CONTENDED, Dispatcher
 from test_framework.engine.executor import Collection, Executor, Recording
 from test_framework.engine.journal import Journal
@@ -47,6 +48,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self._project_root = project_root
         self._recording = recording
         self._fresh_seconds: float | None = None
+        self._forks = False
         self._dispatcher: Dispatcher | None = None
 
     @property
@@ -77,7 +79,8 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             self._owe_everything(programme)
             return
         tests = {test.id: test for test in collection.tests}
-        if self._recording is not None and collection.isolation == "fork":
+        self._forks = collection.isolation == "fork"
+        if self._recording is not None and self._forks:
             self._fresh_seconds = FRESH_SECONDS
         self._dispatcher = self._dispatch(programme.planned.plan, tests)
         await self._dispatcher.run()
@@ -101,21 +104,29 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         )
 
     async def _look_again(self, programme: Programme, tests: Mapping[str, TestInfo]) -> None:
-        """Tests that failed in a piece of their module are judged again in pytest's own order."""
+        """Tests that failed where lanes departed from pytest's own order are judged again in that order."""
         state = self.journal.state
         if self._dispatcher is None or state.stop not in (None, StopReason.FAILURES):
             return
-        look = second_look(programme.planned.plan, self._dispatcher.bad_apart())
+        order, suspects = self._dispatcher.order, self._dispatcher.bad_apart()
+        contended = {test for test in suspects if CONTENDED in state.failures[test].flags}
+        plan, allowed = programme.planned.plan, time_left(order.seconds, state.elapsed)
+        if (
+            contended
+        ):  # it was our doing: only by itself, however long it takes, does such a test say anything
+            plan, allowed = replace(plan, lanes=1), math.inf
+        look = second_look(plan, suspects, order.seconds, allowed)
         if look is None:
             return
-        if look.seconds > MOST_SECONDS:
+        if look.left:
             message = (
-                f"{len(look.suspects)} tests failed in a part of their module that ran apart from the rest; running it "
-                f"in order would take about {look.seconds:.0f} s, so they were not judged again"
+                f"{len(look.left)} tests failed in another order than pytest's; to run their modules in order would "
+                "take the run longer than plain pytest, so they were not judged again"
             )
             self.journal.record(f.AlertRaised(kind="order", message=message))
+        if not look.suspects:
             return
-        contended = {test for test in look.suspects if CONTENDED in state.failures[test].flags}
+        self._fresh_seconds = 0.0 if self._forks else None
         self._dispatcher = self._dispatch(look.plan, tests, look.suspects)
         await self._dispatcher.run()
         decided = [test for test in look.suspects if test not in state.failures]
@@ -129,7 +140,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         if well:
             names = ", ".join(well[:5]) + (" and more" if len(well) > 5 else "")
             message = (
-                f"order-dependent: {names} failed apart from the tests before, and passed in pytest's order; "
+                f"order-dependent: {names} failed in another order than pytest's, and passed in that; "
                 "such modules are kept whole from now on"
             )
             self.journal.record(f.AlertRaised(kind="order", message=message))

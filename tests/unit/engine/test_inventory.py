@@ -10,7 +10,7 @@ from test_framework.engine.inside.inventory import Inventory, _names
 pytest_plugins = "pytester"
 pytestmark = pytest.mark.unit
 
-ODDLY_PLACED = '''
+ODDLY_PLACED = """
 import functools
 import unittest
 from unittest import mock
@@ -79,7 +79,7 @@ class TestIdle(unittest.TestCase):
     @unittest.skip("not now")
     def test_second(self):
         pass
-'''
+"""
 
 
 class Listed(pytest.Item):
