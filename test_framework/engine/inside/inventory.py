@@ -1,8 +1,8 @@
 """Describes the collected items to the controller: who they are, and which of them belong together.
 
-Rules: a chain is the run of items of one file (or one xdist_group); an item is linked to its predecessor when both
-use a class- or module-scoped fixture that does something; unittest's implicit class fixture counts only where
-setUpClass or tearDownClass is really defined.
+Rules: a chain is the run of items of one file (or one xdist_group, or what the suite itself orders); an item is linked
+to its predecessor when both use a class- or module-scoped fixture that does something; unittest's implicit class
+fixture counts only where setUpClass or tearDownClass is really defined.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from .explicit_order import INCREMENTAL, explicit_chains
 
 BROAD = ("class", "module", "package")
 IMPLICIT_CLASS = ("_unittest_setUpClass_fixture_", "unittest_setUpClass_fixture_")
@@ -58,12 +60,17 @@ class Inventory:
         """One row per item."""
         before: pytest.Item | None = None
         before_chain = None
+        explicit = explicit_chains(self.session)
         for item in self.session.items:
             marks = self._mark_names(item)
             group = self._group(item) if "xdist_group" in marks else None
             file = self._file(item)
-            chain = f"group:{group}" if group is not None else self.files[file]
-            linked = group is not None or (chain == before_chain and self._share(before, item))
+            chain = (
+                f"group:{group}" if group is not None else explicit.get(self.files[file], self.files[file])
+            )
+            linked = chain.startswith("group:") or (
+                chain == before_chain and (INCREMENTAL in marks or self._share(before, item))
+            )
             exclusive = "serial" in marks
             if self._measures and "benchmark" in getattr(item, "fixturenames", ()):
                 # pytest-benchmark: figures mean something only alone, and its table needs all of them in one process.
