@@ -58,15 +58,15 @@ def mute_for_lane(config: Any) -> None:
     reporter = manager.getplugin("terminalreporter")
     if reporter is not None:
         _mute(manager, reporter, None)
-    packages = {
-        _module_of(plugin).split(".")[0]
+    homes = {
+        _home_of(plugin)
         for plugin in manager.get_plugins()
         if _looks_for_workers(getattr(plugin, "pytest_configure", None))
     }
     for plugin in list(manager.get_plugins()):
         if hasattr(plugin, "__file__") or isinstance(plugin, type):
             continue  # a module looks for itself whether it is in a worker
-        if _module_of(plugin).split(".")[0] in packages:
+        if _home_of(plugin) in homes:
             _mute(manager, plugin, MUTED_HOOKS)
 
 
@@ -85,6 +85,12 @@ def _looks_for_workers(function: Any) -> bool:
     if not isinstance(code, CodeType):
         return False
     return "workerinput" in code.co_names or "workerinput" in code.co_consts
+
+
+def _home_of(plugin: Any) -> str:
+    """What one project wrote: its package; of pytest itself, which is many plug-ins, the module."""
+    module = _module_of(plugin)
+    return module if module.startswith("_pytest.") else module.split(".")[0]
 
 
 def _module_of(plugin: Any) -> str:

@@ -26,6 +26,7 @@ from .capturing import restart_capture
 from .contention import watch_ports
 from .hearing import mute_for_lane
 from .junit import send_junit_to
+from .leftovers import Leftovers
 from .replay import Echo
 from .reporter import Fold
 from .telling import Warnings
@@ -98,6 +99,7 @@ class Lane:
         self.pending = ""
         self.pause: pytest.Item | None = None
         self.warnings = Warnings()
+        self.leftovers = Leftovers()
         self.ended = ""
         self.asks = bool(message.get("asks"))
         self.may_go_on = True
@@ -210,6 +212,7 @@ class Lane:
         recorder = self.recorder
         if recorder is not None:
             recorder.begin_test()
+        self.leftovers.about_to_run(item.nodeid)
         fold = self.fold = Fold(index, bool(self.contended))
         try:
             self._on_interrupt()  # the signal may have come while the test was told of and had no fold yet
@@ -357,10 +360,9 @@ class Lane:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        """What a test's own body does to the process is undone; what fixtures do is theirs to undo."""
-        before = adaptation.process_state()
+        self.leftovers.body_begins()
         yield
-        adaptation.restore_process_state(before)
+        self.leftovers.body_over()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[object]) -> None:
