@@ -17,6 +17,7 @@ def outcome(*phases: tuple[str, str], **of_call: Any) -> tuple[str, str]:
     """(outcome, phase) of a test whose reports say (when, outcome); `of_call`: what the call's report says beside."""
     fold = Fold(0)
     for when, result in phases:
+        more = of_call if when == "call" else {}
         report = SimpleNamespace(
             when=when, outcome=result, sections=[], user_properties=[], longrepr=None, **more
         )
