@@ -36,7 +36,7 @@ def wanted_reports(config: Any) -> bool:
         return True
     for name in REPORT_HOOKS:
         for implementation in getattr(config.hook, name).get_hookimpls():
-            module = _module_of(implementation.plugin)
+            module = module_of(implementation.plugin)
             if module.startswith(("_pytest.", "_apex_inside")):
                 continue
             if module.split(".")[0] not in CONTENT_WITHOUT_REPORTS:
@@ -57,7 +57,7 @@ def mute_for_lane(config: Any) -> None:
     manager = config.pluginmanager
     reporter = manager.getplugin("terminalreporter")
     if reporter is not None:
-        _mute(manager, reporter, None)
+        mute(manager, reporter, None)
     homes = {
         _home_of(plugin)
         for plugin in manager.get_plugins()
@@ -67,10 +67,10 @@ def mute_for_lane(config: Any) -> None:
         if hasattr(plugin, "__file__") or isinstance(plugin, type):
             continue  # a module looks for itself whether it is in a worker
         if _home_of(plugin) in homes:
-            _mute(manager, plugin, MUTED_HOOKS)
+            mute(manager, plugin, MUTED_HOOKS)
 
 
-def _mute(manager: Any, plugin: Any, hooks: tuple[str, ...] | None) -> None:
+def mute(manager: Any, plugin: Any, hooks: tuple[str, ...] | None) -> None:
     """Let a plug-in hear none of these hooks (None: none at all); pluggy must be able to unregister it later."""
     remembered = getattr(manager, "_plugin2hookcallers", {})
     for caller in list(manager.get_hookcallers(plugin) or ()):
@@ -89,11 +89,11 @@ def _looks_for_workers(function: Any) -> bool:
 
 def _home_of(plugin: Any) -> str:
     """What one project wrote: its package; of pytest itself, which is many plug-ins, the module."""
-    module = _module_of(plugin)
+    module = module_of(plugin)
     return module if module.startswith("_pytest.") else module.split(".")[0]
 
 
-def _module_of(plugin: Any) -> str:
+def module_of(plugin: Any) -> str:
     name = getattr(plugin, "__name__", None) if not isinstance(plugin, type) else None
     if isinstance(name, str) and name in sys.modules:
         return name

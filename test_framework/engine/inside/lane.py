@@ -35,6 +35,7 @@ from .tracebacks import mend
 
 if TYPE_CHECKING:
     from .recorder import Recorder
+    from .session_ends import SessionEnds
 
 INTERRUPT = signal.SIGRTMAX - 3
 DUMP = signal.SIGRTMAX - 4
@@ -88,6 +89,7 @@ class Lane:
         self.recorder = recorder
         self.forked = False
         self.seeded = False
+        self.ends: SessionEnds | None = None
         self.worker = f"gw{message['lane']}"
         self.queue: deque[tuple[int, int, bool]] = deque()
         """(unit, index of the test, whether it is the unit's last)"""
@@ -106,9 +108,9 @@ class Lane:
         self.contended = 0
         """a port that another lane did not give back: from then on a bad test may be bad for that"""
 
-    def was_forked(self, seeded: bool) -> None:
+    def was_forked(self, seeded: bool, ends: SessionEnds | None) -> None:
         """It is a child of the session that collected; `seeded`: whether the project seeded `random` there."""
-        self.forked, self.seeded = True, seeded
+        self.forked, self.seeded, self.ends = True, seeded, ends
 
     # -- birth ------------------------------------------------------------------------------------------------
 
@@ -135,6 +137,8 @@ class Lane:
             restart_capture(config)
             adaptation.own_basetemp(config, self.worker)
             adaptation.reseed(self.seeded)
+            if self.ends is not None:
+                self.ends.leave_to_zygote()
         if self.echo is not None:
             echo = self.echo
             adaptation.restart_coverage(config)
