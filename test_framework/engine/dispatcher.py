@@ -44,6 +44,8 @@ ORDER_DEPENDENT = "order_dependent"
 """flag of a test that failed apart from the tests before it and is well in pytest's own order"""
 CONTENDED = "contended"
 """flag of a test that needed a port which another lane held: it says nothing until it has run alone"""
+LANE_DEPENDENT = "lane_dependent"
+"""flag of a test that failed beside other lanes and is well alone"""
 REPEATABLE = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
@@ -60,8 +62,11 @@ class Dispatcher:
         environment: str = "test",
         suspects: frozenset[str] | None = None,
         recording: Recording | None = None,
+        why: str = ORDER_DEPENDENT,
     ) -> None:
-        """`suspects`: this is a second look; only their outcomes are facts, the other tests just run before them."""
+        """`suspects`: this is a second look; the other tests just run before them, only those that come out better are
+        facts, and `why` is their flag.
+        """
         self.plan = plan
         self.executor = executor
         self.journal = journal
@@ -71,6 +76,7 @@ class Dispatcher:
         self._tests = tests
         self._places: dict[int, Place] = {}
         self._suspects = suspects
+        self._why = why
         self._recording = recording
         self._attempt = 1 if suspects is None else 2
         self.order = Order(plan, lambda test: tests[test].index)
@@ -141,21 +147,24 @@ class Dispatcher:
             self._working = False
 
     def _counts(self, fact: f.Fact) -> bool:
-        """Whether a fact is one of this run's: of a second look only what concerns the suspects is."""
+        """Whether a fact is one of this run's: of a second look only what it changes about its suspects is."""
         if self._suspects is None:
             return True
-        if isinstance(fact, f.TestFinished) and fact.outcome in UNPROVEN:
-            return False
-        if isinstance(fact, f.TestStarted | f.TestFinished | f.SubtestFinished):
-            return fact.test in self._suspects
+        if isinstance(fact, f.TestFinished):
+            return fact.test in self._suspects and fact.outcome not in BAD and fact.outcome not in UNPROVEN
         return isinstance(fact, f.WorkerStarted | f.WorkerLost | f.AlertRaised | f.CancelRequested)
 
     def bad_apart(self) -> frozenset[str]:
         """Tests that failed where pytest might not have let them fail, or because of another lane."""
-        failures = [fact for fact in self.journal.state.failures.values() if fact.outcome in REPEATABLE]
+        failures = self.journal.state.failures
         return frozenset(
-            fact.test for fact in failures if CONTENDED in fact.flags or self.order.apart(fact.test)
+            test for test in self.bad() if CONTENDED in failures[test].flags or self.order.apart(test)
         )
+
+    def bad(self) -> frozenset[str]:
+        """Tests that failed in a way that may be judged again."""
+        failures = self.journal.state.failures.values()
+        return frozenset(fact.test for fact in failures if fact.outcome in REPEATABLE)
 
     def _now(self) -> float:
         return self._loop.time()
@@ -313,7 +322,7 @@ class Dispatcher:
         fact = telling.finished(self._places[index], self._attempt, worker, seconds, outcome, result)
         if self._suspects is not None and outcome not in BAD:
             before = self.journal.state.failures.get(fact.test)
-            why = CONTENDED if before is not None and CONTENDED in before.flags else ORDER_DEPENDENT
+            why = CONTENDED if before is not None and CONTENDED in before.flags else self._why
             fact = replace(fact, flags=(*fact.flags, why))
         self.order.took(fact.test, seconds)
         self.hear(fact)
