@@ -139,7 +139,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         beside = plan.lanes > 1
         suspects, seconds = first.bad_apart(), first.order.seconds
         contended = {test for test in suspects if CONTENDED in state.failures[test].flags}
-        allowed = time_left(seconds, state.elapsed)
+        allowed = self._time_left(seconds)
         if contended:  # only by itself, however long it takes, does such a test say anything
             plan, allowed = replace(plan, lanes=1), math.inf
         look = second_look(plan, suspects, seconds, allowed)
@@ -155,12 +155,20 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             judged = suspects - left if plan.lanes == 1 else frozenset()
             for share in (SAMPLED, 1.0):
                 remaining = first.bad() - judged
-                look = second_look(alone, remaining, seconds, share * time_left(seconds, state.elapsed))
+                look = second_look(alone, remaining, seconds, share * self._time_left(seconds))
                 await self._judge_again(look, tests, LANE_DEPENDENT)
                 judged |= look.suspects if look is not None else frozenset()
                 if remaining <= first.bad():
                     break
         self._tell_of_second_looks()
+
+    def _time_left(self, took: Mapping[str, float]) -> float:
+        """Seconds for a second look; a lane that is not forked has to collect first."""
+        state = self.journal.state
+        left = time_left(took, state.elapsed)
+        if not self._forks and state.planned is not None:
+            left -= state.planned.collection_seconds
+        return max(0.0, left)
 
     async def _judge_again(
         self, look: SecondLook | None, tests: Mapping[str, TestInfo], why: str
