@@ -47,7 +47,11 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if "\n" in text:
             return super()._fill_text(text, width, indent)
-        return argparse.HelpFormatter._fill_text(self, text, width, indent)
+        import textwrap  # a flag must not be broken at its hyphens, as argparse would
+
+        return textwrap.fill(
+            text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        )
 
 
 class Parser(argparse.ArgumentParser):
@@ -199,15 +203,16 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         "--recorder",
         action="store_const",
         const=True,
-        help="record what tests depend on (read by nothing yet)",
+        help="record what tests depend on, so that they can be proven (the default)",
     )
     add(
         "--no-recorder",
         dest="recorder",
         action="store_const",
         const=False,
-        help="do not record it, whatever the configuration says",
+        help="do not record it: nothing is proven, by this run or the next",
     )
+    add("--no-cache", action="store_true", help="run every test, whatever is proven")
     add("--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone")
     add("--pdb", action="store_true", help="debugger on failure: one lane, in this terminal")
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 SWITCHES = (
     "real-llm", "real-services", "disable-auto-split", "cypress-headed", "background-e2e", "queue-e2e",
-    "background-status", "no-cache", "observation", "no-warm",
+    "background-status", "observation", "no-warm",
 )  # fmt: skip
 VALUES = (
     "window-size", "background-category", "background-results", "kill-background", "background-timeout", "shard",

@@ -6,7 +6,8 @@ of the known. 100,000 tests are planned in under a second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -45,6 +46,8 @@ class Planned:
     plan: Plan
     owed: tuple[tuple[str, str, str, str], ...] = ()
     """(test, category, layer, reason)"""
+    proven: tuple[tuple[str, str, str], ...] = ()
+    """(test, category, layer): neither run nor owed"""
     deselected: int = 0
     """left out as if they had not been collected (--lf, --pattern, --exclude-env, --resume-from)"""
     estimate_seconds: float | None = None
@@ -64,6 +67,12 @@ class Known:
     """chains that must not be cut, because their tests depend on their order"""
     flaky: frozenset[str] = frozenset()
     """tests that history says fail now and then"""
+    proven: Collection[str] = ()
+    """tests that would end as they did when they last ran, so that they need not"""
+    uncollected: Sequence[tuple[str, str, str]] = ()
+    """(test, category, layer): proven ones in files that were not even collected"""
+    left_out: Sequence[tuple[str, str, str, str]] = ()
+    """(test, category, layer, reason): those in such files that are owed, whatever happens"""
 
     def passed(self, test: str) -> bool:
         """Whether it was decided when it last ran, and was not bad."""
@@ -88,6 +97,8 @@ def make_plan(
     layers, taken = _layers(settings, wish, chosen, gathering, costs)
     gathering.notes += _without_tests(wish, chosen, settings, gathering.found)
     gathering.notes += _not_verified(chosen, settings)
+    in_layer = Counter(layer for _, _, layer in gathering.proven)
+    layers = tuple(replace(layer, proven=in_layer[layer.id]) for layer in layers)
     reason = why_not_chosen(wish)
     for category in [name for name in gathering.by_category if name not in taken]:
         gathering.owe(category, settings.layer_of(category) or "", reason)
@@ -114,6 +125,7 @@ def make_plan(
     return Planned(
         plan=plan,
         owed=tuple(gathering.owed),
+        proven=tuple(gathering.proven),
         deselected=gathering.deselected,
         estimate_seconds=total / max(1, lanes) if known.seconds else None,
         strict_layers=frozenset(layer.id for layer in layers if not layer.allow_partial_success),
@@ -152,8 +164,10 @@ def _gathered(
     by_category: dict[str, list[TestInfo]] = {}
     for test in remaining:
         by_category.setdefault(place(test), []).append(test)
-    found = {name: len(members) for name, members in by_category.items()}
-    gathering = Gathering(by_category, found, deselected=len(tests) - len(remaining), notes=notes)
+    elsewhere = Counter(row[1] for row in (*known.uncollected, *known.left_out))
+    found = elsewhere + Counter({name: len(members) for name, members in by_category.items()})
+    gathering = Gathering(by_category, found, list(known.left_out), list(known.uncollected), notes=notes)
+    gathering.deselected = len(tests) - len(remaining)
     if wish.exclude_env is not None:
         leave_out_environment(gathering, wish.exclude_env, settings)
     if not wish.explicit_paths:
@@ -161,6 +175,12 @@ def _gathered(
         if wish.resume_from is not None:
             resume(gathering, wish.resume_from, where, known.passed)
         owe_other_environments(gathering, where, settings)
+    if known.proven:
+        where = homes(chosen, settings)
+        free = wish.explicit_paths and not chosen.layers
+        for name in list(gathering.by_category):
+            layer = SELECTED if free else where.get(name) or settings.layer_of(name) or ""
+            gathering.take_proven(name, layer, known.proven)
     return gathering
 
 
@@ -219,7 +239,7 @@ def _layers(
     taken = {place.name for name in chosen.layers for place in settings.layers[name].categories}
     if chosen.categories:
         loose = _loose_categories(settings, wish, chosen.categories, gathering, costs)
-        if loose or any(layer == UNLAYERED for _, _, layer, _ in gathering.owed):
+        if loose or any(row[2] == UNLAYERED for row in (*gathering.owed, *gathering.proven)):
             layers.append(LayerPlan(UNLAYERED, "Categories of no layer", loose, mode="hybrid"))
         taken |= set(chosen.categories)
     rest = [name for name in there if name not in taken]

@@ -144,10 +144,10 @@ class LayerRun:
         if owing is not None:
             late = any(each.owed and each.status() == "timed_out" for each in self.categories)
             return ("timed_out" if late else "stopped"), why
-        return ("passed" if executed else "empty"), ""
+        return ("passed" if executed or self.plan.proven else "empty"), ""
 
     def _tolerates(self, bad: int, executed: int) -> bool:
         most, rate = self.plan.max_failures, self.plan.min_pass_rate
         if most is None and rate <= 0:
             return False
-        return (most is None or bad <= most) and 1 - bad / executed >= rate
+        return (most is None or bad <= most) and 1 - bad / (executed + self.plan.proven) >= rate

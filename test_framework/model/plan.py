@@ -86,6 +86,8 @@ class LayerPlan:
     min_pass_rate: float = 0.0
     max_failures: int | None = None
     critical_tests_must_pass: bool = False
+    proven: int = 0
+    """tests of the layer that are not run because they are proven: they count as passed"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class RunOptions(NamedTuple):
     grace: float = 5.0
     no_gc_tuning: bool = False
     recorder: bool | None = None
+    no_cache: bool = False
     no_coverage: bool = False
     pdb: bool = False
     progress_mode: str | None = None

@@ -7,16 +7,16 @@ once. Everything happens in the event loop that `execute` runs in; no signal han
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from test_framework import __version__
 from test_framework.core.planning import Known
+from test_framework.core.proof import Proven
 from test_framework.core.run_state import RunState
 from test_framework.core.verdict import Rules, judge
 from test_framework.engine.executor import Collection
@@ -31,8 +31,10 @@ from test_framework.model.errors import UserError
 from test_framework.model.facts import Stamped
 from test_framework.model.outcome import ExitCode, StopReason, Verdict
 from test_framework.orchestration.layer_execution_agent import LayerExecutionAgent
+from test_framework.orchestration.plan_text import show_plan
 from test_framework.orchestration.preparation import Started
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
+from test_framework.orchestration.proving import audit_alert
 from test_framework.orchestration.recording import open_recording
 from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
 from test_framework.records.dependency_file import DependencyFile
@@ -66,6 +68,7 @@ class Run:
         self._told_notes = [*started.preparation.notes, *notes]
         self._execution: LayerExecutionAgent | None = None
         self._recording: DependencyFile | None = None
+        self._proving = started.proving
         self._tidying: asyncio.Task[list[str]] | None = None
         self._started_at = ""
         self._cancelled: tuple[str, str] | None = None
@@ -92,10 +95,14 @@ class Run:
         journal, progress = self.journal, self.progress
         output = self._output()
         preparation = self.preparation
+        arguments, notes = preparation.pytest_args, self._notes()
+        if self._proving is not None:
+            notes += await asyncio.to_thread(self._proving.recollect, self._memory)
+            arguments = self._proving.arguments()
         request = LaneRequest(
             self.run_id,
             preparation.interpreter,
-            preparation.pytest_args,
+            arguments,
             isolation=preparation.isolation,
             tune_gc=not self.options.no_gc_tuning,
             measure_coverage=not self.options.no_coverage,
@@ -110,17 +117,22 @@ class Run:
         try:
             journal.record(self._run_started())
             journal.flush()
-            self._say_degraded(self._notes())
+            self._say_degraded(notes)
             known = await self._known()
             collection = await self._collect(executor)
             if collection is not None:
                 orchestrator = TestOrchestratorAgent(preparation.settings, preparation.wish)
-                programme = orchestrator.programme(collection, known, time.monotonic() - journal.began)
+                collected_after = time.monotonic() - journal.began
+                proofs: Mapping[str, Proven] = {}
+                if self._proving is not None:
+                    known, proofs = self._proving.proofs(collection, known, self.run_id)
+                programme = orchestrator.programme(collection, known, collected_after, proofs)
                 rules = self._rules(programme)
                 if collection.collect_only and not self.options.dry_run:
                     raise only_collects()
                 if self.options.dry_run:
-                    plan = self._show_plan(programme)
+                    shown = show_plan(programme.planned, self._progress_mode, self.options.verbose)
+                    plan = {**shown, "blocked": programme.blocked}
                 else:
                     await self._run_programme(executor, programme, collection)
         except UserError as error:
@@ -257,6 +269,8 @@ class Run:
     async def _known(self) -> Known:
         """What the history says of the tests; read while pytest collects them."""
         base = self._memory
+        if self._proving is not None:
+            await asyncio.to_thread(self._proving.identify)
         if not base.is_dir():
             return Known()
         remembered, notes = await asyncio.to_thread(recall, base)
@@ -284,17 +298,6 @@ class Run:
 
     def _rules(self, programme: Programme) -> Rules:
         return Rules(programme.planned.strict_layers, programme.planned.must_run, self._legacy)
-
-    def _show_plan(self, programme: Programme) -> dict[str, Any]:
-        from test_framework.orchestration.plan_text import plan_as_json, plan_as_text
-
-        text = plan_as_json(programme.planned)
-        if self._progress_mode == "json":
-            sys.stdout.write(text + "\n")
-        elif self._progress_mode not in ("silent", "websocket"):
-            sys.stdout.write("\n".join(plan_as_text(programme.planned, self.options.verbose)) + "\n")
-        plan: dict[str, Any] = json.loads(text)
-        return {**plan, "blocked": programme.blocked}
 
     # -- the end ----------------------------------------------------------------------------------------------
 
@@ -348,6 +351,9 @@ class Run:
                 journal.record(f.SinkFailed(sink="dependencies", message=trouble))
         if self._tidying is not None:
             self._say_degraded(await self._tidying)
+        missed = self._proving.missed(state) if self._proving is not None else ()
+        if missed:
+            journal.record(audit_alert(missed))
         journal.record(
             f.RunFinished(
                 exit_code=int(verdict.exit_code),
@@ -363,6 +369,9 @@ class Run:
         journal.flush()
         await asyncio.to_thread(journal.synchronise)
         await self.progress.close(state, verdict)
+        if self._proving is not None and self.directory is not None and problem is None:
+            for note in await asyncio.to_thread(self._proving.keep, self.run_id, missed):
+                sys.stderr.write(f"apex: warning: {note}\n")
         self._close_directory()
         return verdict
 

@@ -254,7 +254,21 @@ FAULTS = (
         "        if owing is not None:\n            late",
         "        if False:\n            late",
     ),
-    Fault("any share of failures is tolerated", STAGES, "1 - bad / executed >= rate", "True"),
+    Fault(
+        "any share of failures is tolerated",
+        STAGES,
+        "1 - bad / (executed + self.plan.proven) >= rate",
+        "True",
+    ),
+    Fault(
+        "proven tests do not count as passed", STAGES, "bad / (executed + self.plan.proven)", "bad / executed"
+    ),
+    Fault(
+        "a layer of proven tests was empty",
+        STAGES,
+        "if executed or self.plan.proven else",
+        "if executed else",
+    ),
     # fail-fast
     Fault("one failure too many is allowed", FAIL_FAST, "self._bad >= self._max", "self._bad > self._max"),
     Fault(
