@@ -12,6 +12,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from test_framework.records.account import Account
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -43,6 +45,7 @@ class Proving:
         self._decisions: Mapping[str, Decision] = {}
         self._roots: tuple[str, ...] | None = None
         self._test_files: tuple[str, ...] = ()
+        self.account = Account()
         self._gate: Gate | None = None
         self._narrowed = False
 
@@ -167,7 +170,7 @@ class Proving:
             held=self._held(),
             missed=missed,
         )
-        return keep_run(root, self._base, run, circumstances)
+        return keep_run(root, self._base, run, circumstances, self.account)
 
     def _held(self) -> dict[str, str]:
         """What those files held before that were touched since: a test that writes the same again changes nothing."""

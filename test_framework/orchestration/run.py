@@ -21,7 +21,7 @@ from test_framework.core.run_state import RunState
 from test_framework.core.verdict import Rules, judge
 from test_framework.engine.executor import Collection
 from test_framework.engine.gathering import only_collects
-from test_framework.engine.journal import Journal
+from test_framework.engine.journal import Journal, synchronise_regularly
 from test_framework.engine.output import OutputLog
 from test_framework.engine.pytest_lanes import PytestLanes
 from test_framework.engine.redaction import Redactor
@@ -43,8 +43,6 @@ from test_framework.records.retention import Retention
 from test_framework.records.runs import RunDirectory
 from test_framework.sinks.protocol import Sink
 from test_framework.sinks.result import result
-
-SYNCHRONISE_SECONDS = 0.1
 
 
 class Run:
@@ -109,7 +107,7 @@ class Run:
             record=preparation.records and self.directory is not None,
         )
         executor = PytestLanes(self._started.keeper, self._started.zygote, request, output)
-        synchroniser = asyncio.create_task(_synchronise(journal))
+        synchroniser = asyncio.create_task(synchronise_regularly(journal))
         problem: BaseException | None = None
         plan: dict[str, Any] | None = None
         rules = Rules(legacy=self._legacy)
@@ -209,6 +207,8 @@ class Run:
         def publish(stamped: Stamped, state: RunState) -> None:
             self._started_at = self._started_at or stamped.ts
             progress.handle(stamped, state)
+            if self._proving is not None:
+                self._proving.account.take(stamped.fact)
 
         journal = Journal(
             self.run_id,
@@ -389,11 +389,3 @@ def _finish_output(output: OutputLog, journal: Journal) -> None:
         output.finish()
     except OSError as problem:
         journal.record(f.SinkFailed(sink="output", message=f"cannot be written: {problem.strerror}"))
-
-
-async def _synchronise(journal: Journal) -> None:
-    """Make accepted results survive a power loss, at most a tenth of a second late."""
-    while True:
-        await asyncio.sleep(SYNCHRONISE_SECONDS)
-        if journal.dirty:
-            await asyncio.to_thread(journal.synchronise)

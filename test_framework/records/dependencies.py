@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from test_framework.core.memory import Frame, Inventory, Memory, Record, Snapshot
-from test_framework.records.changes import write_atomically
+from test_framework.records.changes import write_derived
 
 VERSION = 2
 NAME = "proof.json"
@@ -65,7 +65,7 @@ def save_memory(memory: Memory, base: Path) -> None:
     """Replace the file. Raises OSError."""
     body = json.dumps(encode_memory(memory), separators=(",", ":")).encode("ascii")
     head = json.dumps({"version": VERSION, "sha256": hashlib.sha256(body).hexdigest()}).encode("ascii")
-    write_atomically(base / NAME, head + b"\n" + body)
+    write_derived(base / NAME, head + b"\n" + body)
 
 
 def encode_memory(memory: Memory) -> dict[str, Any]:

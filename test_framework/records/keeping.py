@@ -17,12 +17,12 @@ from pathlib import Path
 
 from test_framework.core.memory import Memory
 from test_framework.core.proof import distrust
-from test_framework.model.facts import CollectionFailed, RunFinished
-from test_framework.records.changes import TEST_FILES, Digests, write_atomically
+from test_framework.records.account import Account, read_account
+from test_framework.records.changes import TEST_FILES, Digests, write_derived
 from test_framework.records.dependencies import DIGESTS, load_memory, save_memory
 from test_framework.records.places import RUN_ID
 from test_framework.records.recording import Recording, RecordingError, read_recording
-from test_framework.records.remembering import EndedRun, read_collected, read_endings, read_left_out, remember
+from test_framework.records.remembering import EndedRun, remember
 from test_framework.records.runs import read_facts
 from test_framework.records.sources import Sources
 
@@ -57,14 +57,19 @@ class Circumstances:
     """tests that an audit found to be proven wrongly"""
 
 
-def keep_run(root: Path, base: Path, run: str, circumstances: Circumstances) -> list[str]:
-    """Take in `runs/<run>` of `base` (the project's `.apex`); returns notes."""
+def keep_run(
+    root: Path, base: Path, run: str, circumstances: Circumstances, account: Account | None = None
+) -> list[str]:
+    """Take in `runs/<run>` of `base` (the project's `.apex`); returns notes.
+
+    `account`: what its facts say, where that is known already.
+    """
     try:
-        write_atomically(base / "runs" / run / CIRCUMSTANCES, _as_json(circumstances))
+        write_derived(base / "runs" / run / CIRCUMSTANCES, _as_json(circumstances))
         with _locked(base):
             loaded = load_memory(base)
             digests = Digests.load(root, base / DIGESTS)
-            memory, notes = _taken(loaded.memory, base, run, circumstances, digests)
+            memory, notes = _taken(loaded.memory, base, run, circumstances, digests, account)
             save_memory(memory, base)
             digests.save()
     except OSError as problem:
@@ -95,7 +100,12 @@ def rebuild(root: Path, base: Path) -> list[str]:
 
 
 def _taken(
-    memory: Memory, base: Path, run: str, circumstances: Circumstances, digests: Digests
+    memory: Memory,
+    base: Path,
+    run: str,
+    circumstances: Circumstances,
+    digests: Digests,
+    account: Account | None = None,
 ) -> tuple[Memory, list[str]]:
     directory = base / "runs" / run
     notes: list[str] = []
@@ -106,19 +116,16 @@ def _taken(
         notes.append(f"run {run} recorded no dependencies: it proves nothing")
     except (OSError, RecordingError) as problem:
         notes.append(f"the recording of run {run} cannot be used: {problem}")
-    facts = [stamped.fact for stamped in read_facts(directory / "facts.jsonl")]
-    whole = circumstances.request and not any(type(fact) is CollectionFailed for fact in facts)
+    if account is None:
+        account = read_account(stamped.fact for stamped in read_facts(directory / "facts.jsonl"))
     ended = EndedRun(
         id=run,
         began=circumstances.began,
         ended=circumstances.ended,
         elapsed=circumstances.elapsed,
         identity=circumstances.identity,
-        endings=read_endings(facts),
-        request=circumstances.request if whole else "",
-        collected=read_collected(facts),
-        left_out=read_left_out(facts),
-        green=any(type(fact) is RunFinished and fact.exit_code == 0 for fact in facts[-1:]),
+        account=account,
+        request="" if account.broken else circumstances.request,
         roots=circumstances.roots,
         test_files=circumstances.test_files,
         held=circumstances.held,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from test_framework.core.memory import (
@@ -25,9 +25,8 @@ from test_framework.core.memory import (
 )
 from test_framework.core.proof import FILE, PROVABLE
 from test_framework.core.pytest_options import arguments_part
-from test_framework.model import facts as f
-from test_framework.model.facts import Fact
-from test_framework.model.outcome import BAD, UNPROVEN, Outcome
+from test_framework.model.outcome import UNPROVEN
+from test_framework.records.account import Account
 from test_framework.records.changes import (
     TEST_FILES,
     Digests,
@@ -44,15 +43,6 @@ MOST_REASONS = 3
 CLOCK_SLACK_SECONDS = 0.5
 
 
-@dataclass(slots=True)
-class Ending:
-    """How a test ended in a run. `reasons` say why that proves nothing although it may be good."""
-
-    outcome: Outcome
-    seconds: float
-    reasons: list[str] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedRun:
     """What the host knows of its run. Times are wall clock seconds; `elapsed` is monotonic."""
@@ -63,64 +53,13 @@ class EndedRun:
     elapsed: float
     identity: Mapping[str, str] | None
     """of the interpreter, before the run; None: unknown"""
-    endings: Mapping[str, Ending]
+    account: Account
     request: str = ""
     """the key under which its tests are an inventory; empty: the collection failed in part"""
-    collected: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """every test of the request, proven ones too: (category, layer)"""
-    left_out: Sequence[str] = ()
-    """those of them that were owed from the start"""
-    green: bool = False
     roots: Sequence[str] = ()
     test_files: Sequence[str] = TEST_FILES
     held: Mapping[str, str] = field(default_factory=dict)
     """what files held when it began, as far as that was known: path -> SHA-256"""
-
-
-def read_endings(facts: Iterable[Fact]) -> dict[str, Ending]:
-    """The ending of every test that ended in a run, from its facts."""
-    found: dict[str, Ending] = {}
-    spoiled: dict[str, str] = {}
-    for fact in facts:
-        match fact:
-            case f.TestFinished():
-                if fact.test in found and found[fact.test].outcome not in UNPROVEN:
-                    spoiled[fact.test] = "it ran more than once"
-                if fact.flags:
-                    spoiled[fact.test] = ", ".join(fact.flags)
-                found[fact.test] = Ending(fact.outcome, fact.seconds)
-            case f.SubtestFinished() if fact.outcome in BAD:
-                spoiled[fact.test] = "a subtest failed"
-            case _:
-                pass
-    for test, why in spoiled.items():
-        if test in found:
-            found[test].reasons.append(why)
-    return found
-
-
-def read_collected(facts: Iterable[Fact]) -> dict[str, tuple[str, str]]:
-    """Every test that a run accounts for (executed, proven or owed): (category, layer)."""
-    found = {}
-    for fact in facts:
-        test = getattr(fact, "test", "")
-        if test and isinstance(getattr(fact, "layer", None), str):
-            found[test] = (fact.category, fact.layer)  # type: ignore[union-attr]
-    return found
-
-
-def read_left_out(facts: Iterable[Fact]) -> list[str]:
-    """The tests that a run owed before it began, because its request does not run them."""
-    found = []
-    for fact in facts:
-        match fact:
-            case f.TestOwed():
-                found.append(fact.test)
-            case f.LayerStarted() | f.WorkerStarted() | f.CancelRequested():
-                break
-            case _:
-                pass
-    return found
 
 
 def remember(
@@ -194,7 +133,7 @@ class _Taking:
         )
 
     def _take_row(self, row: Row, process: int, order: int, reasons: list[str], own: list[int]) -> None:
-        ending = self.run.endings.get(row.test)
+        ending = self.run.account.endings.get(row.test)
         if ending is None or ending.outcome in UNPROVEN:
             return
         every = [*ending.reasons, *reasons][:MOST_REASONS]
@@ -207,7 +146,7 @@ class _Taking:
 
     def take_endings_without_rows(self) -> None:
         """Tests that ended but were not recorded: bad ones lose their proof, good ones keep it."""
-        for test, ending in self.run.endings.items():
+        for test, ending in self.run.account.endings.items():
             if test not in self.with_rows and ending.outcome not in UNPROVEN:
                 reasons = [*ending.reasons, "what it depends on was not recorded"]
                 record = Record(self.run.id, -1, -1, ending.seconds, ending.outcome.value, reasons)
@@ -218,7 +157,7 @@ class _Taking:
         """What the request collected; a run that collected some files keeps what is known of the others."""
         inventories, key = self.memory.inventories, self.run.request
         old, listings = inventories.pop(key, None), list(self.listings)
-        of_tests = {file_of(test) for test in self.run.collected}
+        of_tests = {file_of(test) for test in self.run.account.collected}
         names = self.run.test_files
         paths = {path for path, _ in recording.blocks if path in of_tests or looks_like_tests(path, names)}
         numbers = {self.tables.source((path, self._current(path))) for path in paths}
@@ -229,11 +168,11 @@ class _Taking:
         run = self.run
         inventories[key] = Inventory(
             run.id,
-            dict(run.collected),
+            dict(run.account.collected),
             listings,
             sorted(numbers),
-            list(run.left_out),
-            run.green,
+            list(run.account.left_out),
+            run.account.green,
             list(run.roots),
             list(run.test_files),
         )
