@@ -35,6 +35,11 @@ def answer(options: argparse.Namespace) -> int:
 
             code = max(code, validate(root, options.env, as_json=options.progress_mode == "json"))
             continue
+        if name == "explain":
+            from test_framework.cli.explain import run as explain
+
+            code = max(code, explain(_explaining(options), "apex"))
+            continue
         body, lines = _MAKERS[name](root, options.env)
         if options.progress_mode == "json":
             import json
@@ -43,6 +48,15 @@ def answer(options: argparse.Namespace) -> int:
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
     return code
+
+
+def _explaining(options: argparse.Namespace) -> list[str]:
+    """`--explain TEST` in the words of `apex explain`."""
+    words = [f"--env={options.env}", *(["--json"] if options.progress_mode == "json" else [])]
+    words += ["--all"] if options.verbose else []
+    words += [f"--project-root={options.project_root}"] if options.project_root else []
+    words += [f"--python={options.python}"] if options.python else []
+    return [*words, "--", options.explain]
 
 
 def _mapping(root: Path) -> Mapping[str, Any]:

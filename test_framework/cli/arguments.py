@@ -31,7 +31,9 @@ FAIL_FAST_MODES = (
     "smart_adaptive",
     "dependency_aware",
 )
-ANSWERS = ("list_categories", "show_layers", "show_category_stats", "orchestration_status", "validate")
+ANSWERS = (
+    "list_categories", "show_layers", "show_category_stats", "orchestration_status", "validate", "explain",
+)  # fmt: skip
 """Options that are answered without a run, in the order in which several of them are answered."""
 MOST_LANES = 256
 MOST_COLUMNS = 120
@@ -124,6 +126,13 @@ def _add_choice(group: argparse._ArgumentGroup) -> None:
         "--pattern",
         metavar="P",
         help="only tests whose id contains P, or matches it as a glob; never a shell's",
+    )
+    add(
+        "--only-changed",
+        metavar="REF",
+        nargs="?",
+        const="HEAD",
+        help="only tests that a change since the commit REF can reach (default: HEAD, so what is not committed)",
     )
     add("-k", dest="keyword", metavar="EXPR", help="only tests whose names match (pytest's -k)")
     add("-m", dest="markers", metavar="EXPR", help="only tests whose marks match (pytest's -m)")
@@ -256,6 +265,7 @@ def _add_answers(group: argparse._ArgumentGroup) -> None:
     add("--show-category-stats", action="store_true", help="tests, failures and durations as last seen")
     add("--orchestration-status", action="store_true", help="what runs now, last verdicts, what is owed")
     add("--validate", action="store_true", help="check the configuration (4 on a mistake)")
+    add("--explain", metavar="TEST", help="why a test would run, is proven or was owed")
 
 
 def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, list[str]]:
@@ -265,7 +275,7 @@ def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, 
     if first in COMMANDS:
         raise UserError(
             f"`{prog} {first}` is not built yet",
-            "today there is: apex run (the default), status, history, init, schema, completion",
+            "today there is: apex run (the default), status, history, explain, init, schema, completion",
         )
     if first == "run":
         del arguments[0]

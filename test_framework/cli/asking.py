@@ -29,7 +29,8 @@ def may_be_answered(preparation: Preparation) -> bool:
     options = preparation.options
     for_more = (
         options.verbose, options.junitxml, options.output, options.dry_run, options.no_capture, options.pdb,
-        options.no_cache, options.last_failed, options.resume_from, preparation.settings.plugins, preparation.notes,
+        options.no_cache, options.last_failed, options.resume_from, options.only_changed,
+        preparation.settings.plugins, preparation.notes,
         preparation.named_tests,
     )  # fmt: skip
     return preparation.records and options.progress_mode in READ_BY_PEOPLE and not any(for_more)

@@ -14,7 +14,7 @@ SWITCHES = (
 )  # fmt: skip
 VALUES = (
     "window-size", "background-category", "background-results", "kill-background", "background-timeout", "shard",
-    "retries", "time", "ctrf", "explain", "resume", "attach", "executor",
+    "retries", "time", "ctrf", "resume", "attach", "executor",
 )  # fmt: skip
 CHOICES = {
     "splitting-strategy": (
@@ -23,16 +23,14 @@ CHOICES = {
     "cypress-browser": ("chrome", "firefox", "edge", "electron"),
     "flaky-result": ("pass", "fail"),
 }  # fmt: skip
-OPTIONAL = {"only-changed": "HEAD"}
-"""flags whose value may be left out, and what it is then"""
 MODES = ("background", "hybrid")
 PROGRESS_MODES = ("websocket",)
 COMMANDS = (
-    "serve", "watch", "services", "cache", "report", "compare", "trends", "explain",
+    "serve", "watch", "services", "cache", "report", "compare", "trends",
     "shadow", "simulate", "doctor", "clean",
 )  # fmt: skip
 
-FLAGS = tuple(sorted(f"--{name}" for name in (*SWITCHES, *VALUES, *CHOICES, *OPTIONAL)))
+FLAGS = tuple(sorted(f"--{name}" for name in (*SWITCHES, *VALUES, *CHOICES)))
 
 
 def add_later(group: argparse._ArgumentGroup, hidden: str) -> None:
@@ -43,8 +41,6 @@ def add_later(group: argparse._ArgumentGroup, hidden: str) -> None:
         group.add_argument(f"--{name}", help=hidden)
     for name, choices in CHOICES.items():
         group.add_argument(f"--{name}", choices=choices, help=hidden)
-    for name, value in OPTIONAL.items():
-        group.add_argument(f"--{name}", nargs="?", const=value, help=hidden)
 
 
 def refuse_later(options: argparse.Namespace) -> None:

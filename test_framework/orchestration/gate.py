@@ -46,6 +46,7 @@ class Remembered:
 
     memory: Memory
     digests: Digests
+    present: Present
     now: Now | None = None
     why: str = ""
     notes: tuple[str, ...] = ()
@@ -94,14 +95,15 @@ def recollect(request: Request, base: Path, key: str = "") -> Remembered:
     memory = loaded.memory
     digests = Digests.load(root, base / DIGESTS)
     notes: tuple[str, ...] = (loaded.note,) if loaded.note else ()
-    if not memory.records:
-        why = loaded.note or "no run has been recorded yet"
-        return Remembered(memory=memory, digests=digests, why=why, notes=notes)
     inventory = memory.inventories.get(key)
     surroundings = request.surroundings
     if inventory is not None and inventory.test_files:
         surroundings = replace(surroundings, test_files=names_of_test_files(inventory))
-    now = Present(memory, surroundings, digests, Sources.of(base)).now()
+    present = Present(memory, surroundings, digests, Sources.of(base))
+    if not memory.records:
+        why = loaded.note or "no run has been recorded yet"
+        return Remembered(memory=memory, digests=digests, present=present, why=why, notes=notes)
+    now = present.now()
     if digests.reread:
         try:
             digests.save()
@@ -109,7 +111,7 @@ def recollect(request: Request, base: Path, key: str = "") -> Remembered:
             notes += (f"{DIGESTS} cannot be written ({problem.strerror}): files are read again each time",)
     why = "" if now is not None else f"the packages of {surroundings.executable} cannot be found"
     notes += (why,) if why else ()
-    return Remembered(memory=memory, digests=digests, now=now, why=why, notes=notes)
+    return Remembered(memory=memory, digests=digests, present=present, now=now, why=why, notes=notes)
 
 
 def names_of_test_files(inventory: Inventory) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ class RunOptions(NamedTuple):
     failed_first: bool = False
     pattern: str | None = None
     exclude_env: str | None = None
+    only_changed: str | None = None
     resume_from: str | None = None
     dry_run: bool = False
     lanes: str | None = None

@@ -107,6 +107,9 @@ def prepare(
         layers = tuple(layer.id for layer in settings.layers.values() if not layer.background)
     wish = make_wish(options, explicit, layers)
     choose(wish, settings)
+    records = settings.tests.recorder if options.recorder is None else options.recorder
+    if options.only_changed is not None and not records:
+        notes = (*notes, f"--only-changed={options.only_changed} leaves out nothing: the recorder is off")
     return Preparation(
         options=options,
         project_root=root,
@@ -152,6 +155,7 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         failed_first=options.failed_first,
         pattern=options.pattern,
         exclude_env=options.exclude_env,
+        only_changed=options.only_changed,
         resume_from=options.resume_from,
         parallel=options.parallel,
         max_parallel_layers=options.max_parallel_layers,

@@ -144,6 +144,25 @@ class Proving:
             proofs |= proven
         return known, proofs
 
+    def unreached(self, collection: Collection) -> tuple[frozenset[str], str]:
+        """The tests that `--only-changed` leaves out, and why it leaves out none where that cannot be told."""
+        from test_framework.records.git_changes import Git, reached
+
+        ref, remembered = self._preparation.options.only_changed, self._remembered
+        if ref is None:
+            return frozenset(), ""
+        git = Git(self._preparation.project_root)
+        since = git.since(ref)
+        if since.files is None:
+            return frozenset(), f"--only-changed={ref} leaves out nothing: {since.why}"
+        if remembered is None or remembered.now is None:
+            why = remembered.why if remembered is not None else "nothing is recorded"
+            return frozenset(), f"--only-changed={ref} leaves out nothing: {why}"
+        found = reached(remembered.memory, remembered.present, git, since)
+        recorded = remembered.memory.records
+        tests = (test.id for test in collection.tests)
+        return frozenset(test for test in tests if test in recorded and test not in found), ""
+
     # -- after -------------------------------------------------------------------------------------------------
 
     def missed(self, state: RunState) -> tuple[str, ...]:
@@ -230,7 +249,8 @@ def _why_not(preparation: Preparation) -> bool:
 
 def _counts_on_paths(preparation: Preparation) -> bool:
     """Whether the tests that are chosen follow from the files alone, not from how tests ended."""
-    return not (preparation.options.last_failed or preparation.options.resume_from)
+    options = preparation.options
+    return not (options.last_failed or options.resume_from or options.only_changed)
 
 
 def _is_asked(test: str, asked: frozenset[str]) -> bool:

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,9 @@ class Run:
                 proofs: Mapping[str, Proven] = {}
                 if self._proving is not None:
                     known, proofs = self._proving.proofs(collection, known, self.run_id)
+                    unreached, why = await asyncio.to_thread(self._proving.unreached, collection)
+                    known = replace(known, unreached=unreached)
+                    self._say_degraded([why] if why else [])
                 programme = orchestrator.programme(collection, known, collected_after, proofs)
                 rules = self._rules(programme)
                 if collection.collect_only and not self.options.dry_run:
@@ -297,7 +301,12 @@ class Run:
         return wish.legacy and not wish.explicit_paths
 
     def _rules(self, programme: Programme) -> Rules:
-        return Rules(programme.planned.strict_layers, programme.planned.must_run, self._legacy)
+        return Rules(
+            programme.planned.strict_layers,
+            programme.planned.must_run,
+            self._legacy,
+            no_tests_is_fine=self.options.only_changed is not None,
+        )
 
     # -- the end ----------------------------------------------------------------------------------------------
 

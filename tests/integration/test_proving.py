@@ -108,7 +108,7 @@ class Shop:
         done = self.apex(self.root, args=args, pytest_args=paths, environment=self.environment)
         ended = done.of("run.finished")[0]
         executed, proven, owed = (ended.get(name, 0) for name in ("executed", "proven", "owed"))
-        assert executed + proven + owed == ended["collected"], done.explain()
+        assert executed + proven + owed == ended.get("collected", 0), done.explain()
         assert proven == len(done.of("cache.hit")), done.explain()
         return done
 
@@ -319,3 +319,35 @@ def test_an_unchanged_project_is_answered_before_anything_is_started(shop: Shop,
     changed = command()
     assert changed.returncode == 1
     assert "test_gross" in changed.stdout
+
+
+def test_only_what_a_change_since_a_commit_reaches_is_run(shop: Shop) -> None:
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", *identity, *words], cwd=shop.root, check=True, capture_output=True)
+
+    nowhere = shop.run("--only-changed")
+    assert executed(nowhere) == ALL
+    assert any("leaves out nothing" in fact["message"] for fact in nowhere.of("alert.raised"))
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    unchanged = shop.run("--only-changed")
+    assert unchanged.of("run.planned")[0].get("collected", 0) == 0
+    assert unchanged.exit_code == 0, "nothing changed, so that nothing runs is fine"
+    shop.replace("tests/unit/test_texts.py", '== "hello"', '== "hello".strip()')
+    changed = shop.run("--only-changed=HEAD", "--no-cache")
+    assert set(changed.outcomes) == {test for test in ALL if "test_texts" in test}
+    assert changed.exit_code == 0
+
+
+def test_a_proof_is_explained(shop: Shop) -> None:
+    shop.run()
+    argv = [sys.executable, str(RUNNER), "--project-root", str(shop.root), "--python", sys.executable]
+    environment = clean_environment(**shop.environment)
+    said = {"capture_output": True, "text": True, "timeout": 60, "check": True, "env": environment}
+    text = subprocess.run([*argv, "--explain", "test_gross"], **said).stdout
+    assert "proven: nothing that it depends on has changed since run " in text
+    shop.replace("shop/prices.py", "net + STEP", "net + STEP + 0")
+    text = subprocess.run([*argv, "--explain", "test_gross"], **said).stdout
+    assert "to run: code changed: shop/prices.py" in text
