@@ -84,9 +84,9 @@ def _show_layers(root: Path, environment: str) -> Answer:
 def _show_category_stats(root: Path, environment: str) -> Answer:
     from test_framework.cli.catalogue import categories_of
     from test_framework.cli.category_stats import statistics, statistics_lines
-    from test_framework.records.overview import last_tests
+    from test_framework.records.places import base_of
 
-    found = statistics(last_tests(root), categories_of(_mapping(root), environment))
+    found = statistics(base_of(root), categories_of(_mapping(root), environment))
     return {"categories": found}, statistics_lines(found)
 
 
