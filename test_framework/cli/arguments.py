@@ -237,6 +237,16 @@ def _add_stopping(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     add("--test-timeout", type=_seconds, metavar="TIME", help="limit of each test: 90, 1.5, 90s, 2m, 1h")
     add("--run-timeout", type=_seconds, metavar="TIME", help="limit of the whole run")
+    add(
+        "--retries",
+        type=_count,
+        metavar="N",
+        help="run a bad test up to N times more (default: as its category says)",
+    )
+    add(
+        "--flaky-result", metavar="RESULT", choices=("pass", "fail"), default="pass",
+        help="%(choices)s: what a test that passes only when retried means for the run (pass)",
+    )  # fmt: skip
     add("--grace", type=_seconds, default=5.0, metavar="TIME", help="time to end when told to (5)")
 
 

@@ -14,14 +14,13 @@ SWITCHES = (
 )  # fmt: skip
 VALUES = (
     "window-size", "background-category", "background-results", "kill-background", "background-timeout", "shard",
-    "retries", "time", "ctrf", "resume", "attach", "executor",
+    "time", "ctrf", "resume", "attach", "executor",
 )  # fmt: skip
 CHOICES = {
     "splitting-strategy": (
         "time_based", "count_based", "category_based", "complexity_based", "dependency_aware", "hybrid",
     ),
     "cypress-browser": ("chrome", "firefox", "edge", "electron"),
-    "flaky-result": ("pass", "fail"),
 }  # fmt: skip
 MODES = ("background", "hybrid")
 PROGRESS_MODES = ("websocket",)

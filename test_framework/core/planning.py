@@ -308,6 +308,7 @@ def _layer_category(
         test_timeout_seconds=_least(place.test_timeout_seconds, wish.test_timeout),
         max_lanes=_max_lanes(category, place.max_lanes),
         critical=category.critical if category is not None else False,
+        retries=_retries(category, wish),
         alone=category is not None and not category.parallel_safe,
         urgency=urgency(category),
     )
@@ -327,6 +328,7 @@ def _loose_categories(
             test_timeout_seconds=wish.test_timeout,
             max_lanes=_max_lanes(category, None),
             critical=category.critical,
+            retries=_retries(category, wish),
             alone=not category.parallel_safe,
             urgency=urgency(category),
         )
@@ -345,8 +347,15 @@ def _free_category(
         test_timeout_seconds=wish.test_timeout,
         max_lanes=_max_lanes(category, None),
         critical=category.critical if category is not None else False,
+        retries=_retries(category, wish),
         urgency=urgency(category),
     )
+
+
+def _retries(category: CategorySettings | None, wish: Wish) -> int:
+    if wish.retries is not None:
+        return wish.retries
+    return category.retry_count if category is not None else 0
 
 
 def _max_lanes(category: CategorySettings | None, of_layer: int | None) -> int | None:

@@ -155,10 +155,12 @@ class RunState:
         if running is not None and running[0] == fact.test:
             del self.running[fact.worker]
         before = self.final.get(fact.test)
+        if before is not None and before not in UNPROVEN and fact.outcome in UNPROVEN:
+            return  # a retry that says nothing: the attempt before it stands
         if before is not None:
             self.outcomes[before] -= 1
             self.attempts[fact.test] = fact.attempt
-            if before in BAD and fact.outcome is Outcome.PASSED:
+            if before in BAD and fact.outcome is Outcome.PASSED and not fact.flags:
                 self.flaky.add(fact.test)
         self.final[fact.test] = fact.outcome
         self.outcomes[fact.outcome] += 1

@@ -76,7 +76,7 @@ def second_look(plan: Plan, suspects: Container[str]) -> SecondLook | None:
                     heads.append(_head(chain, places[-1] + 1))
             if heads:
                 seconds += sum(sum(head.costs) for head in heads)
-                categories.append(replace(category, chains=tuple(heads), budget_seconds=None))
+                categories.append(replace(category, chains=tuple(heads), budget_seconds=None, retries=0))
         if categories:
             free = replace(layer, budget_seconds=None, fail_fast="disabled", depends_on=frozenset())
             layers.append(replace(free, categories=tuple(categories)))

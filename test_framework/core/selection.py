@@ -62,6 +62,8 @@ class Wish:
     """a commit: tests that no change since then can reach are left out"""
     resume_from: str | None = None
     """the category with which the sequence of this run's categories begins"""
+    retries: int | None = None
+    """how often a bad test is run again; None: as its category says"""
     parallel: bool = False
     """categories of a legacy run side by side"""
     max_parallel_layers: int | None = None

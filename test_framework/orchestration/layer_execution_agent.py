@@ -47,6 +47,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self._project_root = project_root
         self._recording = recording
         self._fresh_seconds: float | None = None
+        self._renews_lanes = True
         self._dispatcher: Dispatcher | None = None
 
     @property
@@ -77,6 +78,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             self._owe_everything(programme)
             return
         tests = {test.id: test for test in collection.tests}
+        self._renews_lanes = collection.isolation != "inline"
         if self._recording is not None and collection.isolation == "fork":
             self._fresh_seconds = FRESH_SECONDS
         self._dispatcher = self._dispatch(programme.planned.plan, tests)
@@ -90,7 +92,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self, plan: Plan, tests: Mapping[str, TestInfo], suspects: frozenset[str] | None = None
     ) -> Dispatcher:
         return Dispatcher(
-            replace(plan, fresh_seconds=self._fresh_seconds),
+            replace(plan, fresh_seconds=self._fresh_seconds, renews_lanes=self._renews_lanes),
             tests,
             self.executor,
             self.journal,

@@ -53,6 +53,8 @@ class RunOptions(NamedTuple):
     test_timeout: float | None = None
     run_timeout: float | None = None
     grace: float = 5.0
+    retries: int | None = None
+    flaky_result: str = "pass"
     no_gc_tuning: bool = False
     recorder: bool | None = None
     no_cache: bool = False
@@ -148,11 +150,12 @@ def _value(name: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise _wrong(name, value, "True or False")
         return value
-    if kind == "int" or kind.startswith("float"):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or value < 0 or (value == 0 and default is None):
+    if kind.startswith(("int", "float")):
+        whole = kind.startswith("int")
+        number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        if not number or value < 0 or (value == 0 and default is None and not whole):
             raise _wrong(name, value, "a positive number")
-        return value if kind == "int" else float(value)
+        return value if whole else float(value)
     if name == "lanes":
         text = str(value)
         if text != "auto" and (not text.isdigit() or not 1 <= int(text) <= 256):

@@ -151,6 +151,7 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         run_timeout=options.run_timeout,
         lanes=1 if options.pdb else lanes,
         grace_seconds=options.grace,
+        retries=options.retries,
         last_failed=options.last_failed,
         failed_first=options.failed_first,
         pattern=options.pattern,

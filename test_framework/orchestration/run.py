@@ -306,6 +306,7 @@ class Run:
             programme.planned.must_run,
             self._legacy,
             no_tests_is_fine=self.options.only_changed is not None,
+            flaky_fails=self.options.flaky_result == "fail",
         )
 
     # -- the end ----------------------------------------------------------------------------------------------
