@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from test_framework.model.facts import TestFinished
+from test_framework.model.facts import RunFinished, TestFinished
 from test_framework.model.outcome import Outcome
 from test_framework.model.wire import encode
 from test_framework.records.changes import Digests
@@ -40,7 +40,7 @@ ASK = """
 import os, sys
 from pathlib import Path
 from test_framework.cli.arguments import parse
-from test_framework.cli.gate import Request, gate
+from test_framework.orchestration.gate import Request, gate, recollect, request_key
 from test_framework.engine.project import find_interpreter, find_root
 from test_framework.core.selection import Wish
 from test_framework.configuration.load import load_settings
@@ -53,13 +53,13 @@ settings = load_settings(root, options.env)
 executable = find_interpreter(options.python, settings.tests.interpreter, root, os.environ)
 environ = test_environment(os.environ, "", {"TEST_ENV": settings.environment})
 found = Surroundings(root=root, executable=executable, environ=environ, arguments=pytest_args)
-request = Request(wish=Wish(explicit_paths=True), surroundings=found, roots=("tests",))
+request = Request(wish=Wish(explicit_paths=True), surroundings=found)
 if len(sys.argv) > 2:
-    from test_framework.cli.gate import request_key
     print(request_key(settings, request))
 else:
     from test_framework.cli.unchanged import keep_answer
-    answer = gate(root, settings, request)
+    key = request_key(settings, request)
+    answer = gate(recollect(request, root / ".apex", key), key, root)
     if answer.state == "proven":
         words = f"proven|{len(answer.proven)}"
         argv = ["--project-root", sys.argv[1], "--", "tests"]
@@ -120,6 +120,7 @@ def make_recording(run: Path, paths: list[str], tests: int) -> None:
                 facts.append(encode(count, "", 0.0, run.name, fact))
                 count += 1
     lines.append(["end", count])
+    facts.append(encode(count, "", 0.0, run.name, RunFinished(exit_code=0)))
     (run / "dependencies.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     (run / "facts.jsonl").write_bytes(b"\n".join(facts) + b"\n")
 
@@ -154,7 +155,9 @@ def main() -> int:
         wait_for_calm(root, paths)
         identity = identify(sys.executable, inherited(), Digests(root))
         now = time.time()
-        circumstances = Circumstances(began=now, ended=now + 5, elapsed=5.0, identity=identity, request=key)
+        circumstances = Circumstances(
+            began=now, ended=now + 5, elapsed=5.0, identity=identity, request=key, roots=("tests",)
+        )
         began = time.perf_counter()
         notes = keep_run(root, base, run.name, circumstances)
         kept = time.perf_counter() - began

@@ -35,6 +35,11 @@ def answer(options: argparse.Namespace) -> int:
 
             code = max(code, validate(root, options.env, as_json=options.progress_mode == "json"))
             continue
+        if name == "explain":
+            from test_framework.cli.explain import run as explain
+
+            code = max(code, explain(_explaining(options), "apex"))
+            continue
         body, lines = _MAKERS[name](root, options.env)
         if options.progress_mode == "json":
             import json
@@ -43,6 +48,15 @@ def answer(options: argparse.Namespace) -> int:
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
     return code
+
+
+def _explaining(options: argparse.Namespace) -> list[str]:
+    """`--explain TEST` in the words of `apex explain`."""
+    words = [f"--env={options.env}", *(["--json"] if options.progress_mode == "json" else [])]
+    words += ["--all"] if options.verbose else []
+    words += [f"--project-root={options.project_root}"] if options.project_root else []
+    words += [f"--python={options.python}"] if options.python else []
+    return [*words, "--", options.explain]
 
 
 def _mapping(root: Path) -> Mapping[str, Any]:
@@ -70,9 +84,9 @@ def _show_layers(root: Path, environment: str) -> Answer:
 def _show_category_stats(root: Path, environment: str) -> Answer:
     from test_framework.cli.catalogue import categories_of
     from test_framework.cli.category_stats import statistics, statistics_lines
-    from test_framework.records.overview import last_tests
+    from test_framework.records.places import base_of
 
-    found = statistics(last_tests(root), categories_of(_mapping(root), environment))
+    found = statistics(base_of(root), categories_of(_mapping(root), environment))
     return {"categories": found}, statistics_lines(found)
 
 

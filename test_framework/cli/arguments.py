@@ -31,7 +31,9 @@ FAIL_FAST_MODES = (
     "smart_adaptive",
     "dependency_aware",
 )
-ANSWERS = ("list_categories", "show_layers", "show_category_stats", "orchestration_status", "validate")
+ANSWERS = (
+    "list_categories", "show_layers", "show_category_stats", "orchestration_status", "validate", "explain",
+)  # fmt: skip
 """Options that are answered without a run, in the order in which several of them are answered."""
 MOST_LANES = 256
 MOST_COLUMNS = 120
@@ -47,7 +49,11 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if "\n" in text:
             return super()._fill_text(text, width, indent)
-        return argparse.HelpFormatter._fill_text(self, text, width, indent)
+        import textwrap  # a flag must not be broken at its hyphens, as argparse would
+
+        return textwrap.fill(
+            text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        )
 
 
 class Parser(argparse.ArgumentParser):
@@ -120,6 +126,13 @@ def _add_choice(group: argparse._ArgumentGroup) -> None:
         "--pattern",
         metavar="P",
         help="only tests whose id contains P, or matches it as a glob; never a shell's",
+    )
+    add(
+        "--only-changed",
+        metavar="REF",
+        nargs="?",
+        const="HEAD",
+        help="only tests that a change since the commit REF can reach (default: HEAD, so what is not committed)",
     )
     add("-k", dest="keyword", metavar="EXPR", help="only tests whose names match (pytest's -k)")
     add("-m", dest="markers", metavar="EXPR", help="only tests whose marks match (pytest's -m)")
@@ -199,15 +212,16 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         "--recorder",
         action="store_const",
         const=True,
-        help="record what tests depend on (read by nothing yet)",
+        help="record what tests depend on, so that they can be proven (the default)",
     )
     add(
         "--no-recorder",
         dest="recorder",
         action="store_const",
         const=False,
-        help="do not record it, whatever the configuration says",
+        help="do not record it: nothing is proven, by this run or the next",
     )
+    add("--no-cache", action="store_true", help="run every test, whatever is proven")
     add("--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone")
     add("--pdb", action="store_true", help="debugger on failure: one lane, in this terminal")
 
@@ -223,6 +237,16 @@ def _add_stopping(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     add("--test-timeout", type=_seconds, metavar="TIME", help="limit of each test: 90, 1.5, 90s, 2m, 1h")
     add("--run-timeout", type=_seconds, metavar="TIME", help="limit of the whole run")
+    add(
+        "--retries",
+        type=_count,
+        metavar="N",
+        help="run a bad test up to N times more (default: as its category says)",
+    )
+    add(
+        "--flaky-result", metavar="RESULT", choices=("pass", "fail"), default="pass",
+        help="%(choices)s: what a test that passes only when retried means for the run (pass)",
+    )  # fmt: skip
     add("--grace", type=_seconds, default=5.0, metavar="TIME", help="time to end when told to (5)")
 
 
@@ -251,6 +275,7 @@ def _add_answers(group: argparse._ArgumentGroup) -> None:
     add("--show-category-stats", action="store_true", help="tests, failures and durations as last seen")
     add("--orchestration-status", action="store_true", help="what runs now, last verdicts, what is owed")
     add("--validate", action="store_true", help="check the configuration (4 on a mistake)")
+    add("--explain", metavar="TEST", help="why a test would run, is proven or was owed")
 
 
 def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, list[str]]:
@@ -260,7 +285,7 @@ def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, 
     if first in COMMANDS:
         raise UserError(
             f"`{prog} {first}` is not built yet",
-            "today there is: apex run (the default), status, history, init, schema, completion",
+            "today there is: apex run (the default), status, history, explain, init, schema, completion",
         )
     if first == "run":
         del arguments[0]

@@ -65,8 +65,9 @@ def run(arguments: Sequence[str], prog: str) -> int:
         )
     root = find_root(options.project_root)
     from test_framework.records.history import History
+    from test_framework.records.places import base_of
 
-    base = _base(root)
+    base = base_of(root)
     if options.verb == "path":
         _answer(options, {"path": str(base / "history.sqlite3")}, [str(base / "history.sqlite3")])
         return 0
@@ -82,14 +83,6 @@ def run(arguments: Sequence[str], prog: str) -> int:
             sys.stderr.write(f"apex: warning: {_shown(note)}\n")
         history.close()
     return code
-
-
-def _base(root: Path) -> Path:
-    """Where this project's runs are recorded: in it, or in the user's state directory if it cannot be written to."""
-    from test_framework.records.places import state_home
-
-    inside, outside = root / ".apex", state_home(root)
-    return outside if not (inside / "runs").is_dir() and (outside / "runs").is_dir() else inside
 
 
 def _without_history(options: argparse.Namespace, files: list[Any]) -> int:

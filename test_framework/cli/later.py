@@ -10,29 +10,26 @@ if TYPE_CHECKING:
 
 SWITCHES = (
     "real-llm", "real-services", "disable-auto-split", "cypress-headed", "background-e2e", "queue-e2e",
-    "background-status", "no-cache", "observation", "no-warm",
+    "background-status", "observation", "no-warm",
 )  # fmt: skip
 VALUES = (
     "window-size", "background-category", "background-results", "kill-background", "background-timeout", "shard",
-    "retries", "time", "ctrf", "explain", "resume", "attach", "executor",
+    "time", "ctrf", "resume", "attach", "executor",
 )  # fmt: skip
 CHOICES = {
     "splitting-strategy": (
         "time_based", "count_based", "category_based", "complexity_based", "dependency_aware", "hybrid",
     ),
     "cypress-browser": ("chrome", "firefox", "edge", "electron"),
-    "flaky-result": ("pass", "fail"),
 }  # fmt: skip
-OPTIONAL = {"only-changed": "HEAD"}
-"""flags whose value may be left out, and what it is then"""
 MODES = ("background", "hybrid")
 PROGRESS_MODES = ("websocket",)
 COMMANDS = (
-    "serve", "watch", "services", "cache", "report", "compare", "trends", "explain",
+    "serve", "watch", "services", "cache", "report", "compare", "trends",
     "shadow", "simulate", "doctor", "clean",
 )  # fmt: skip
 
-FLAGS = tuple(sorted(f"--{name}" for name in (*SWITCHES, *VALUES, *CHOICES, *OPTIONAL)))
+FLAGS = tuple(sorted(f"--{name}" for name in (*SWITCHES, *VALUES, *CHOICES)))
 
 
 def add_later(group: argparse._ArgumentGroup, hidden: str) -> None:
@@ -43,8 +40,6 @@ def add_later(group: argparse._ArgumentGroup, hidden: str) -> None:
         group.add_argument(f"--{name}", help=hidden)
     for name, choices in CHOICES.items():
         group.add_argument(f"--{name}", choices=choices, help=hidden)
-    for name, value in OPTIONAL.items():
-        group.add_argument(f"--{name}", nargs="?", const=value, help=hidden)
 
 
 def refuse_later(options: argparse.Namespace) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from test_framework.cli.arguments import ANSWERS, parse
+from test_framework.cli.unchanged import answer_at_once, print_answer
 from test_framework.model.errors import UserError
 
 TYPE_CHECKING = False
@@ -21,14 +22,20 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (default: the process's own) and return its exit code."""
+    began = time.monotonic()
     open_closed_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        kept = answer_at_once(arguments, os.environ)
+        if kept is not None:
+            return print_answer(kept, began)
+        from test_framework.cli.arguments import ANSWERS, parse
+
         if arguments[:1] == ["completion"]:
             from test_framework.cli.completion import complete
 
             return complete(arguments[1:], _program())
-        if arguments[:1] in (["history"], ["init"], ["schema"]):
+        if arguments[:1] in (["explain"], ["history"], ["init"], ["schema"]):
             from importlib import import_module
 
             return int(import_module(f"test_framework.cli.{arguments[0]}").run(arguments[1:], _program()))
@@ -39,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return answer(options)
         from test_framework.cli.run import run
 
-        return run(options, pytest_args, arguments)
+        return run(options, pytest_args, arguments, began)
     except UserError as error:
         complain(error)
         return int(error.exit_code)

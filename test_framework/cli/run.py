@@ -18,8 +18,11 @@ from test_framework.model.errors import UserError
 from test_framework.model.outcome import ExitCode
 
 
-def run(options: argparse.Namespace, pytest_args: Sequence[str], argv: Sequence[str]) -> int:
+def run(options: argparse.Namespace, pytest_args: Sequence[str], argv: Sequence[str], began: float) -> int:
+    """`began`: monotonic seconds at which the command was entered."""
     try:
+        from test_framework.cli.asking import ask, may_be_answered
+        from test_framework.cli.unchanged import print_answer
         from test_framework.orchestration.options import RunOptions
         from test_framework.orchestration.preparation import Started, find_place, prepare, start
     except ImportError as problem:
@@ -35,6 +38,11 @@ def run(options: argparse.Namespace, pytest_args: Sequence[str], argv: Sequence[
         if only_prints(pytest_args):
             become_pytest(preparation.interpreter, preparation.project_root, preparation.pytest_args)
         started = start(preparation)
+        if may_be_answered(preparation):
+            found = ask(started)
+            if found is not None:
+                started.abandon()
+                return print_answer(found, began)
 
     # From here on the project's interpreter is busy importing pytest, and so are we.
     try:

@@ -23,7 +23,6 @@ _RUNNERS = "runners beside pytest are supported"
 _HISTORY = "a history of runs is kept"
 _MONITORING = "monitoring and alerts are built"
 _PLUGINS = "plug-ins are loaded from configuration"
-_RETRIES = "failed tests are retried"
 
 _PLACE: dict[str, Any] = {"resource_requirements": {"requires_real_llm": {}, "*": _SERVICES}}
 _LAYER: dict[str, Any] = {
@@ -40,7 +39,6 @@ INERT: dict[str, Any] = {
         "*": {
             "estimated_duration_minutes": _HISTORY,
             "success_rate_threshold": _HISTORY,
-            "retry_count": _RETRIES,
             "requires_real_services": _SERVICES,
             "memory_intensive": _RESOURCES,
             "cpu_intensive": _RESOURCES,

@@ -225,7 +225,8 @@ MEANING: dict[str, dict[str, str]] = {
     "Tests": {
         "interpreter": "The Python that runs the tests: a path or a name; `--python` comes first",
         "roots": "Directories of a monorepo that are collected apart",
-        "recorder": "true: what tests execute, open and read is recorded in the run's dependencies.jsonl",
+        "recorder": "true: what tests execute, open and read is recorded, and a test is not run while it is proven: "
+        "nothing of that has changed since it passed",
         "warm": "false: no interpreter is kept between runs",
         "allow_variables": "Variables that decide what code runs (LD_PRELOAD, PYTHONPATH, ...) and may be set by `env`",
     },

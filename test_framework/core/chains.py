@@ -210,6 +210,15 @@ class Pool:
             else:
                 waiting.append(OpenChain(chain, head, tail, cost))
 
+    def add_last(self, chain: Chain) -> None:
+        """One more chain, to be begun after all others."""
+        opened = OpenChain.of(chain)
+        self.seconds += opened.seconds
+        if chain.exclusive:
+            self.exclusive.insert(0, opened)
+        else:
+            self.fresh.appendleft(opened)
+
     def drain(self) -> list[str]:
         """All tests that are left, in order; the pool is empty afterwards."""
         left = [*self.begun, *reversed(self.fresh), *reversed(self.exclusive)]

@@ -247,6 +247,11 @@ class Course:
             self.owe(category, test, reason)
 
     def owe(self, category: CategoryRun, test: str, reason: str) -> None:
-        """One test of a category is neither executed nor will be."""
+        """One test of a category is neither executed nor will be; one that waited for a retry was, and stays bad."""
+        if test in category.retrying:
+            category.retrying.discard(test)
+            category.executed += 1
+            category.bad += 1
+            return
         category.owed += 1
         self._record(f.TestOwed(test=test, category=category.name, layer=category.layer, reason=reason))

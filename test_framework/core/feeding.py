@@ -129,7 +129,8 @@ class Feeder:
         """Whether it will have run for so long that the next chain should have a fresh process."""
         fresh = self._plan.fresh_seconds
         ends = now + sum(held.unit.seconds for held in lane.units)
-        if fresh is None or lane.kept or ends < lane.began + fresh:
+        aged = fresh is not None and ends >= lane.began + fresh
+        if lane.kept or not (aged or lane.spent):
             return False
         return not any(category.pool.held_by(lane.number) for category in self._categories)
 

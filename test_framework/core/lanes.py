@@ -68,6 +68,8 @@ class Lane:
     """when it was given its first unit"""
     kept: bool = False
     """it goes on with other chains however long it has run"""
+    spent: bool = False
+    """a test of it is to be retried in another process: it ends with its chain"""
     closed: bool = False
     held: bool = False
     force: Force | None = None

@@ -7,7 +7,7 @@ Tests that were named by path run whatever the configuration says of their categ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from test_framework.core.names import ENVIRONMENT_NAMES
@@ -29,6 +29,8 @@ class Gathering:
     found: Mapping[str, int] = field(default_factory=dict)
     """how many tests each category had before any was taken out"""
     owed: list[Owed] = field(default_factory=list)
+    proven: list[tuple[str, str, str]] = field(default_factory=list)
+    """(test, category, layer)"""
     deselected: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -49,6 +51,12 @@ class Gathering:
         self.owed += ((test.id, category, layer, reason) for test in taken)
         gone = {test.id for test in taken}
         self._set(category, [test for test in tests if test.id not in gone])
+
+    def take_proven(self, category: str, layer: str, proven: Collection[str]) -> None:
+        """Take out what is proven: it neither runs nor is owed."""
+        tests = self.by_category[category]
+        self.proven += ((test.id, category, layer) for test in tests if test.id in proven)
+        self._set(category, [test for test in tests if test.id not in proven])
 
     def _set(self, category: str, tests: list[TestInfo]) -> None:
         if tests:

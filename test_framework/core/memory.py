@@ -77,6 +77,14 @@ class Inventory:
     listings: list[int]
     sources: list[int]
     """the files that were looked through for tests, as they were"""
+    left_out: list[str] = field(default_factory=list)
+    """tests that the request does not run, whatever happens: they are owed unless they are proven"""
+    green: bool = False
+    """whether the run ended with exit code 0"""
+    roots: list[str] = field(default_factory=list)
+    """files and directories in which pytest looked for tests; "" is the whole project"""
+    test_files: list[str] = field(default_factory=list)
+    """names of the files in which it looked"""
 
 
 @dataclass(slots=True)

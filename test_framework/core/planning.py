@@ -6,10 +6,12 @@ of the known. 100,000 tests are planned in under a second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from test_framework.core.costs import Costs, make_chains
 from test_framework.core.leaving_out import (
     Gathering,
     apply_filters,
@@ -32,9 +34,8 @@ from test_framework.core.selection import (
     why_not_chosen,
 )
 from test_framework.core.settings import CategorySettings, LayerCategory, LayerSettings, Settings
-from test_framework.model.plan import CategoryPlan, Chain, LayerPlan, Plan, TestInfo
+from test_framework.model.plan import CategoryPlan, LayerPlan, Plan, TestInfo
 
-UNKNOWN_SECONDS = 0.01
 SELECTED = "selected"
 
 
@@ -45,6 +46,8 @@ class Planned:
     plan: Plan
     owed: tuple[tuple[str, str, str, str], ...] = ()
     """(test, category, layer, reason)"""
+    proven: tuple[tuple[str, str, str], ...] = ()
+    """(test, category, layer): neither run nor owed"""
     deselected: int = 0
     """left out as if they had not been collected (--lf, --pattern, --exclude-env, --resume-from)"""
     estimate_seconds: float | None = None
@@ -64,6 +67,14 @@ class Known:
     """chains that must not be cut, because their tests depend on their order"""
     flaky: frozenset[str] = frozenset()
     """tests that history says fail now and then"""
+    unreached: Collection[str] = ()
+    """tests that no change since the commit of `Wish.only_changed` can reach"""
+    proven: Collection[str] = ()
+    """tests that would end as they did when they last ran, so that they need not"""
+    uncollected: Sequence[tuple[str, str, str]] = ()
+    """(test, category, layer): proven ones in files that were not even collected"""
+    left_out: Sequence[tuple[str, str, str, str]] = ()
+    """(test, category, layer, reason): those in such files that are owed, whatever happens"""
 
     def passed(self, test: str) -> bool:
         """Whether it was decided when it last ran, and was not bad."""
@@ -84,10 +95,12 @@ def make_plan(
     """
     chosen = choose(wish, settings)
     gathering = _gathered(settings, wish, chosen, tests, place, known)
-    costs = _Costs(known, wish.failed_first or wish.last_failed)
+    costs = Costs(known.seconds, known.failed if wish.failed_first or wish.last_failed else {}, known.whole)
     layers, taken = _layers(settings, wish, chosen, gathering, costs)
     gathering.notes += _without_tests(wish, chosen, settings, gathering.found)
     gathering.notes += _not_verified(chosen, settings)
+    in_layer = Counter(layer for _, _, layer in gathering.proven)
+    layers = tuple(replace(layer, proven=in_layer[layer.id]) for layer in layers)
     reason = why_not_chosen(wish)
     for category in [name for name in gathering.by_category if name not in taken]:
         gathering.owe(category, settings.layer_of(category) or "", reason)
@@ -114,6 +127,7 @@ def make_plan(
     return Planned(
         plan=plan,
         owed=tuple(gathering.owed),
+        proven=tuple(gathering.proven),
         deselected=gathering.deselected,
         estimate_seconds=total / max(1, lanes) if known.seconds else None,
         strict_layers=frozenset(layer.id for layer in layers if not layer.allow_partial_success),
@@ -146,14 +160,19 @@ def _gathered(
             remaining = remembered
         else:
             notes.append("--lf: no failed test is remembered here, so all run")
+    if known.unreached:
+        remaining = [test for test in remaining if test.id not in known.unreached]
+        notes.append(f"--only-changed={wish.only_changed}: it reaches {len(remaining)} of {len(tests)} tests")
     if wish.pattern is not None:
         remaining = named(remaining, wish.pattern)
         notes.append(f"--pattern {wish.pattern}: {len(remaining)} of {len(tests)} tests match")
     by_category: dict[str, list[TestInfo]] = {}
     for test in remaining:
         by_category.setdefault(place(test), []).append(test)
-    found = {name: len(members) for name, members in by_category.items()}
-    gathering = Gathering(by_category, found, deselected=len(tests) - len(remaining), notes=notes)
+    elsewhere = Counter(row[1] for row in (*known.uncollected, *known.left_out))
+    found = elsewhere + Counter({name: len(members) for name, members in by_category.items()})
+    gathering = Gathering(by_category, found, list(known.left_out), list(known.uncollected), notes=notes)
+    gathering.deselected = len(tests) - len(remaining)
     if wish.exclude_env is not None:
         leave_out_environment(gathering, wish.exclude_env, settings)
     if not wish.explicit_paths:
@@ -161,6 +180,12 @@ def _gathered(
         if wish.resume_from is not None:
             resume(gathering, wish.resume_from, where, known.passed)
         owe_other_environments(gathering, where, settings)
+    if known.proven:
+        where = homes(chosen, settings)
+        free = wish.explicit_paths and not chosen.layers
+        for name in list(gathering.by_category):
+            layer = SELECTED if free else where.get(name) or settings.layer_of(name) or ""
+            gathering.take_proven(name, layer, known.proven)
     return gathering
 
 
@@ -202,7 +227,7 @@ def _fail_fast_mode(wish: Wish) -> str:
 
 
 def _layers(
-    settings: Settings, wish: Wish, chosen: Chosen, gathering: Gathering, costs: _Costs
+    settings: Settings, wish: Wish, chosen: Chosen, gathering: Gathering, costs: Costs
 ) -> tuple[tuple[LayerPlan, ...], set[str]]:
     """The layers with their tests, and the categories whose tests are in them or owed for a reason of their own."""
     there = gathering.by_category
@@ -219,7 +244,7 @@ def _layers(
     taken = {place.name for name in chosen.layers for place in settings.layers[name].categories}
     if chosen.categories:
         loose = _loose_categories(settings, wish, chosen.categories, gathering, costs)
-        if loose or any(layer == UNLAYERED for _, _, layer, _ in gathering.owed):
+        if loose or any(row[2] == UNLAYERED for row in (*gathering.owed, *gathering.proven)):
             layers.append(LayerPlan(UNLAYERED, "Categories of no layer", loose, mode="hybrid"))
         taken |= set(chosen.categories)
     rest = [name for name in there if name not in taken]
@@ -235,7 +260,7 @@ def _layer(
     layer: LayerSettings,
     wish: Wish,
     gathering: Gathering,
-    costs: _Costs,
+    costs: Costs,
     chosen: Chosen,
 ) -> LayerPlan:
     ranks: dict[str, Callable[[TestInfo], int]] = {}
@@ -272,24 +297,25 @@ def _layer_category(
     place: LayerCategory,
     wish: Wish,
     tests: Iterable[TestInfo],
-    costs: _Costs,
+    costs: Costs,
     rank: Callable[[TestInfo], int] | None,
 ) -> CategoryPlan:
     category = settings.categories.get(place.name)
     return CategoryPlan(
         name=place.name,
-        chains=_chains(tests, costs, rank),
+        chains=make_chains(tests, costs, rank),
         budget_seconds=place.timeout_seconds,
         test_timeout_seconds=_least(place.test_timeout_seconds, wish.test_timeout),
         max_lanes=_max_lanes(category, place.max_lanes),
         critical=category.critical if category is not None else False,
+        retries=_retries(category, wish),
         alone=category is not None and not category.parallel_safe,
         urgency=urgency(category),
     )
 
 
 def _loose_categories(
-    settings: Settings, wish: Wish, names: Iterable[str], gathering: Gathering, costs: _Costs
+    settings: Settings, wish: Wish, names: Iterable[str], gathering: Gathering, costs: Costs
 ) -> tuple[CategoryPlan, ...]:
     """Categories outside the configured layers, with limits of their own."""
     there = gathering.by_category
@@ -297,11 +323,12 @@ def _loose_categories(
     return tuple(
         CategoryPlan(
             name=category.name,
-            chains=_chains(there[category.name], costs),
+            chains=make_chains(there[category.name], costs),
             budget_seconds=category.timeout_seconds,
             test_timeout_seconds=wish.test_timeout,
             max_lanes=_max_lanes(category, None),
             critical=category.critical,
+            retries=_retries(category, wish),
             alone=not category.parallel_safe,
             urgency=urgency(category),
         )
@@ -310,18 +337,25 @@ def _loose_categories(
 
 
 def _free_category(
-    settings: Settings, name: str, wish: Wish, tests: Iterable[TestInfo], costs: _Costs
+    settings: Settings, name: str, wish: Wish, tests: Iterable[TestInfo], costs: Costs
 ) -> CategoryPlan:
     """A category of explicitly named tests: no budget but the test's own limit."""
     category = settings.categories.get(name)
     return CategoryPlan(
         name=name,
-        chains=_chains(tests, costs),
+        chains=make_chains(tests, costs),
         test_timeout_seconds=wish.test_timeout,
         max_lanes=_max_lanes(category, None),
         critical=category.critical if category is not None else False,
+        retries=_retries(category, wish),
         urgency=urgency(category),
     )
+
+
+def _retries(category: CategorySettings | None, wish: Wish) -> int:
+    if wish.retries is not None:
+        return wish.retries
+    return category.retry_count if category is not None else 0
 
 
 def _max_lanes(category: CategorySettings | None, of_layer: int | None) -> int | None:
@@ -337,41 +371,3 @@ def _least(one: Number | None, other: Number | None) -> Number | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
-
-
-class _Costs:
-    """Estimated seconds of tests, and which tests come first."""
-
-    def __init__(self, known: Known, failed_first: bool) -> None:
-        self.seconds = known.seconds
-        self.failed = known.failed if failed_first else {}
-        self.whole = known.whole
-        self.mean = sum(known.seconds.values()) / len(known.seconds) if known.seconds else UNKNOWN_SECONDS
-
-    def of(self, test: str) -> float:
-        return self.seconds.get(test, self.mean)
-
-
-def _chains(
-    tests: Iterable[TestInfo], costs: _Costs, rank: Callable[[TestInfo], int] | None = None
-) -> tuple[Chain, ...]:
-    """Tests that share a chain, in pytest's order."""
-    members: dict[str, list[TestInfo]] = {}
-    for test in tests:
-        members.setdefault(test.chain, []).append(test)
-    return tuple(_chain(key, rows, costs, rank) for key, rows in members.items())
-
-
-def _chain(key: str, tests: list[TestInfo], costs: _Costs, rank: Callable[[TestInfo], int] | None) -> Chain:
-    linked = any(test.linked for test in tests)
-    whole = key in costs.whole
-    failed = costs.failed
-    return Chain(
-        key=key,
-        tests=tuple(test.id for test in tests),
-        costs=tuple(costs.of(test.id) for test in tests),
-        links=tuple(whole or test.linked for test in tests) if linked or whole else (),
-        exclusive=tests[0].exclusive,
-        rank=(sum(1 for test in tests if test.id in failed) if failed else 0)
-        + (max(map(rank, tests)) if rank is not None else 0),
-    )

@@ -22,6 +22,7 @@ class Progress:
     done: int = 0
     bad: int = 0
     owed: int = 0
+    proven: int = 0
     status: str = "waiting"
     """waiting | running | passed | failed | stopped | timed_out | blocked | empty"""
     reason: str = ""
@@ -51,6 +52,7 @@ class RunState:
     """test -> reason, in the order it became known"""
     owed_in_layers: Counter[str] = field(default_factory=Counter)
     proven: int = 0
+    proven_in_layers: Counter[str] = field(default_factory=Counter)
     running: dict[str, tuple[str, float]] = field(default_factory=dict)
     """worker -> (test, elapsed seconds when it began)"""
     failures: dict[str, f.TestFinished] = field(default_factory=dict)
@@ -98,8 +100,8 @@ class RunState:
                 self.running[fact.worker] = (fact.test, elapsed)
             case f.TestFinished():
                 self._test_finished(fact)
-            case f.TestOwed():
-                self._test_owed(fact)
+            case f.TestOwed() | f.CacheHit():
+                self._not_run(fact)
             case f.SubtestFinished():
                 self.subtests.append(fact)
             case f.WarningRecorded():
@@ -116,6 +118,7 @@ class RunState:
                 layer.name = fact.name or fact.layer
                 layer.tests, layer.status, layer.started_at = fact.tests, "running", elapsed
                 layer.budget_seconds, layer.estimate_seconds = fact.budget_seconds, fact.estimate_seconds
+                layer.proven = self.proven_in_layers[fact.layer]
             case f.LayerFinished():
                 layer = self.layers.setdefault(fact.layer, Progress(fact.layer))
                 layer.status, layer.reason, layer.seconds = fact.status, fact.reason, fact.seconds
@@ -152,10 +155,12 @@ class RunState:
         if running is not None and running[0] == fact.test:
             del self.running[fact.worker]
         before = self.final.get(fact.test)
+        if before is not None and before not in UNPROVEN and fact.outcome in UNPROVEN:
+            return  # a retry that says nothing: the attempt before it stands
         if before is not None:
             self.outcomes[before] -= 1
             self.attempts[fact.test] = fact.attempt
-            if before in BAD and fact.outcome is Outcome.PASSED:
+            if before in BAD and fact.outcome is Outcome.PASSED and not fact.flags:
                 self.flaky.add(fact.test)
         self.final[fact.test] = fact.outcome
         self.outcomes[fact.outcome] += 1
@@ -193,7 +198,11 @@ class RunState:
             if progress is not None:
                 progress.owed -= 1
 
-    def _test_owed(self, fact: f.TestOwed) -> None:
+    def _not_run(self, fact: f.TestOwed | f.CacheHit) -> None:
+        if isinstance(fact, f.CacheHit):
+            self.proven += 1
+            self.proven_in_layers[fact.layer] += 1
+            return
         if fact.test in self.owed:
             return
         self.owed[fact.test] = fact.reason

@@ -24,7 +24,7 @@ from test_framework.core.instructions import (
     WakeAt,
     Woke,
 )
-from test_framework.core.lanes import Cause, Lane, lane_number, worker_name
+from test_framework.core.lanes import Cause, Held, Lane, lane_number, worker_name
 from test_framework.core.pressure import Pressure
 from test_framework.core.stages import CategoryRun
 from test_framework.model import facts as f
@@ -140,12 +140,24 @@ class Scheduler:
                 lane.release()
         for held in lane.units:
             if fact.test in held.open:
-                del held.open[fact.test]
+                index = held.open.pop(fact.test)
+                if self._retried(held, index, lane, fact):
+                    return False
                 self._account(held.category, lane, fact, now)
                 calm = lane.force is None and held.category.halt is None and fact.outcome not in UNPROVEN
                 if calm:
                     self._wake_at(lane.quiet_until)
                 return calm
+        return True
+
+    def _retried(self, held: Held, index: int, lane: Lane, fact: f.TestFinished) -> bool:
+        """Whether a bad test is run again before it counts."""
+        if fact.outcome not in BAD or self.stop is not None:
+            return False
+        if not held.category.retry(fact.test, held.chain, index):
+            return False
+        lane.reported += 1
+        lane.spent = lane.spent or self.plan.renews_lanes
         return True
 
     def _account(self, category: CategoryRun, lane: Lane, fact: f.TestFinished, now: float) -> None:
@@ -155,6 +167,7 @@ class Scheduler:
             )
             return
         lane.reported += 1
+        category.retrying.discard(fact.test)
         category.executed += 1
         category.bad += fact.outcome in BAD
         scope = self._fail_fast.after(fact, category)
@@ -254,9 +267,10 @@ class Scheduler:
             message=message,
             detail=event.detail,
         )
-        del held.open[lane.test]
+        index = held.open.pop(lane.test)
         self._record(fact)
-        self._account(category, lane, fact, now)
+        if not self._retried(held, index, lane, fact):
+            self._account(category, lane, fact, now)
 
     # -- what follows ---------------------------------------------------------------------------------------
 

@@ -135,6 +135,7 @@ def _layers(plan: Plan, heads: Mapping[int, Chain]) -> Iterator[LayerPlan]:
                 category,
                 chains=tuple(heads[id(chain)] for chain in category.chains if id(chain) in heads),
                 budget_seconds=None,
+                retries=0,
             )
             for category in layer.categories
         ]

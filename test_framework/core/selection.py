@@ -58,8 +58,12 @@ class Wish:
     """part of a test's id, in which * stands for any text and ? for one character"""
     exclude_env: str | None = None
     """tests marked for it are left out; any accepted name"""
+    only_changed: str | None = None
+    """a commit: tests that no change since then can reach are left out"""
     resume_from: str | None = None
     """the category with which the sequence of this run's categories begins"""
+    retries: int | None = None
+    """how often a bad test is run again; None: as its category says"""
     parallel: bool = False
     """categories of a legacy run side by side"""
     max_parallel_layers: int | None = None

@@ -192,7 +192,8 @@ class TestsSettings:
     """the Python that runs the tests; empty: found by the usual rules"""
     roots: tuple[str, ...] = ()
     """directories of a monorepo that are collected apart; empty: the project root alone"""
-    recorder: bool = False
+    recorder: bool = True
+    """what tests depend on is recorded, and those whose dependencies are unchanged are proven, not run"""
     warm: bool = True
     allow_variables: tuple[str, ...] = ()
     """variables that decide what code runs and may be set by `env` all the same"""

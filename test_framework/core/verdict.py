@@ -18,6 +18,7 @@ class Rules:
 
     `strict_layers`: layers that may not leave tests owed if they run (allow_partial_success is false);
     `must_run`: tests of critical categories, which have to be decided within the budget;
+    `flaky_fails`: a test that passed only when it was retried fails the run;
     `legacy`: exit codes of 10 and above become 1; `host_died`: what is judged is all that is left of a run.
     """
 
@@ -26,6 +27,7 @@ class Rules:
     legacy: bool = False
     no_tests_is_fine: bool = False
     host_died: bool = False
+    flaky_fails: bool = False
 
 
 def judge(state: RunState, rules: Rules) -> Verdict:
@@ -43,6 +45,8 @@ def judge(state: RunState, rules: Rules) -> Verdict:
         add(ExitCode.INTERRUPTED, state.stop_message or "stopped")
     if state.bad:
         add(ExitCode.FAILED, f"{state.bad} failed")
+    if rules.flaky_fails and state.flaky:
+        add(ExitCode.FAILED, f"{len(state.flaky)} flaky")
     for alert in state.alerts:
         if alert.fails_run:
             add(ExitCode.FAILED, alert.message)

@@ -7,7 +7,7 @@ of it; nothing is decided here. The whole of a batch is written and shown at its
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -78,7 +78,10 @@ class Dispatcher:
         self._suspects = suspects
         self._why = why
         self._recording = recording
-        self._attempt = 1 if suspects is None else 2
+        state = journal.state
+        self._attempt = 1 if suspects is None else 1 + max(state.attempts.get(each, 1) for each in suspects)
+        self._tried: Counter[str] = Counter()
+        """attempts that were bad and may be followed by another"""
         self.order = Order(plan, lambda test: tests[test].index)
         self._asks = failures_may_stop(plan)
         self._place_tests()
@@ -140,6 +143,8 @@ class Dispatcher:
                 event = self._queue.popleft()
                 if not isinstance(event, LaneReady | UnitEnded | LaneEnded | Woke) and self._counts(event):
                     self.journal.record(event)
+                if isinstance(event, f.TestFinished) and event.outcome in BAD:
+                    self._tried[event.test] += 1
                 instructions = self.scheduler.handle(event, self._now())
                 if instructions:
                     self._obey(instructions)
@@ -166,6 +171,10 @@ class Dispatcher:
         failures = self.journal.state.failures.values()
         return frozenset(fact.test for fact in failures if fact.outcome in REPEATABLE)
 
+    def _attempt_of(self, test: str) -> int:
+        """The number of the attempt that runs, or runs next."""
+        return self._attempt + self._tried[test]
+
     def _now(self) -> float:
         return self._loop.time()
 
@@ -184,6 +193,8 @@ class Dispatcher:
                 case Record():
                     if self._counts(instruction.fact):
                         self.journal.record(self._completed(instruction.fact))
+                    if isinstance(instruction.fact, f.TestFinished) and instruction.fact.outcome in BAD:
+                        self._tried[instruction.fact.test] += 1
                 case StartUnit():
                     self._start_unit(instruction)
                 case WakeAt():
@@ -204,7 +215,8 @@ class Dispatcher:
 
     def _start_unit(self, instruction: StartUnit) -> None:
         lane, unit = instruction.lane, instruction.unit
-        self.order.given(lane, unit)
+        if not self._tried[unit.tests[0]]:  # a retry is by itself on purpose
+            self.order.given(lane, unit)
         message: dict[str, Any] = {
             "op": "unit",
             "unit": unit.id,
@@ -289,7 +301,7 @@ class Dispatcher:
             self.hear(
                 f.TestStarted(
                     test=place.test,
-                    attempt=self._attempt,
+                    attempt=self._attempt_of(place.test),
                     category=place.category,
                     layer=place.layer,
                     worker=worker,
@@ -306,7 +318,8 @@ class Dispatcher:
             if self._recording is not None:
                 test = self._places[message[2]].test
                 chain = self._tests[test].chain
-                self._recording.test_recorded(test, chain, self._attempt, worker, message)
+                attempt = self.journal.state.attempts.get(test, self._attempt)
+                self._recording.test_recorded(test, chain, attempt, worker, message)
         elif kind == "u":
             self._unit_over(lane, message)
         elif kind == "i":
@@ -319,7 +332,8 @@ class Dispatcher:
     def _finished(
         self, worker: str, index: int, seconds: float, outcome: Outcome, result: dict[str, Any]
     ) -> None:
-        fact = telling.finished(self._places[index], self._attempt, worker, seconds, outcome, result)
+        place = self._places[index]
+        fact = telling.finished(place, self._attempt_of(place.test), worker, seconds, outcome, result)
         if self._suspects is not None and outcome not in BAD:
             before = self.journal.state.failures.get(fact.test)
             why = CONTENDED if before is not None and CONTENDED in before.flags else self._why
@@ -347,7 +361,7 @@ class Dispatcher:
 
     def _rare(self, kind: str, message: list[Any]) -> None:
         place = self._places[message[1]] if kind in ("b", "e") else None
-        for fact in telling.rare(kind, place, self._attempt, message):
+        for fact in telling.rare(kind, place, self._attempt_of(place.test) if place else 1, message):
             self.hear(fact)
 
     def lane_ended(self, lane: int, reason: str, stack: str, oom: bool) -> None:

@@ -39,6 +39,13 @@ class Collection:
     go_on_after_errors: bool
     maxfail: int
     collect_only: bool = False
+    roots: tuple[str, ...] | None = None
+    """files and directories in which it looked for tests, relative to the project; None: not known"""
+    rootdir: str = ""
+    """pytest's own root directory: the names of tests begin there"""
+    test_files: tuple[str, ...] = ("test_*.py", "*_test.py")
+    """names of the files in which it looked"""
+    measures_coverage: bool = False
     recorded: tuple[list[Any], ...] = ()
     """what the recorder tells of everything before the first lane (see inside/recorder.py)"""
 

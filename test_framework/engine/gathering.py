@@ -5,7 +5,8 @@ Rules: pure bookkeeping over messages; nothing is read or started here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +80,10 @@ class Gathering:
             go_on_after_errors=told["go_on"],
             maxfail=told["maxfail"],
             collect_only=told["collect_only"],
+            roots=_roots(told["looked"]["roots"], told["rootdir"]),
+            rootdir=told["rootdir"],
+            test_files=tuple(told["looked"]["names"]),
+            measures_coverage=told["looked"]["covers"],
             recorded=tuple(self.recorded),
         )
 
@@ -100,6 +105,16 @@ class Gathering:
         code = _CODES.get(status, ExitCode.USAGE)
         what = f"the project's pytest ended{where} before any test could run (exit status {status})"
         return UserError(what, output, code)
+
+
+def _roots(asked: Sequence[str] | None, rootdir: str) -> tuple[str, ...] | None:
+    """Where pytest looked, relative to the directory it was started in; None where that is not known."""
+    if asked is None:
+        return None
+    paths = [os.path.relpath(os.path.join(rootdir, each.partition("::")[0]), rootdir) for each in asked]
+    if any(path.startswith("..") for path in paths):
+        return None
+    return tuple(dict.fromkeys("" if path == "." else path for path in paths))
 
 
 def choose_isolation(asked: str, unsafe: str) -> tuple[str, str]:

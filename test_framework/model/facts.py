@@ -200,6 +200,19 @@ class TestOwed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheHit:
+    """A collected test that is not run, because it is proven: it would end as it did in the run `proven_by`."""
+
+    WIRE_TYPE: ClassVar[str] = "cache.hit"
+    test: str
+    category: str
+    layer: str
+    proven_by: str
+    outcome: Outcome
+    """how it ended there"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WarningRecorded:
     WIRE_TYPE: ClassVar[str] = "warning.recorded"
     category: str
@@ -280,6 +293,7 @@ Fact: TypeAlias = (
     | TestFinished
     | SubtestFinished
     | TestOwed
+    | CacheHit
     | WarningRecorded
     | CancelRequested
     | AlertRaised

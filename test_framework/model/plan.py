@@ -55,6 +55,8 @@ class CategoryPlan:
     test_timeout_seconds: float | None = None
     max_lanes: int | None = None
     critical: bool = False
+    retries: int = 0
+    """how often a bad test is run again before its outcome counts"""
     depends_on: frozenset[str] = frozenset()
     conflicts: frozenset[str] = frozenset()
     """categories that must not be open at the same time (it is enough that one of the two says so)"""
@@ -86,6 +88,8 @@ class LayerPlan:
     min_pass_rate: float = 0.0
     max_failures: int | None = None
     critical_tests_must_pass: bool = False
+    proven: int = 0
+    """tests of the layer that are not run because they are proven: they count as passed"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ class Plan:
     """a lane that has run for so long ends with its chain, and another is forked, so that what ran in one process
     concerns few chains; not so where what it has set up is costly. None: lanes live as long as there is work
     """
+    renews_lanes: bool = True
+    """a lane in which a test is to be retried ends with its chain, so that the retry has another process"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self._forks = False
         self._better: dict[str, list[str]] = {}
         """why they had failed (a flag) -> tests that came out better when they were judged again"""
+        self._renews_lanes = True
         self._dispatcher: Dispatcher | None = None
 
     @property
@@ -98,6 +99,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             return
         tests = {test.id: test for test in collection.tests}
         self._forks = collection.isolation == "fork"
+        self._renews_lanes = collection.isolation != "inline"
         if self._recording is not None and self._forks:
             self._fresh_seconds = FRESH_SECONDS
         self._dispatcher = self._dispatch(programme.planned.plan, tests)
@@ -115,7 +117,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         why: str = ORDER_DEPENDENT,
     ) -> Dispatcher:
         return Dispatcher(
-            replace(plan, fresh_seconds=self._fresh_seconds),
+            replace(plan, fresh_seconds=self._fresh_seconds, renews_lanes=self._renews_lanes),
             tests,
             self.executor,
             self.journal,

@@ -37,6 +37,7 @@ class RunOptions(NamedTuple):
     failed_first: bool = False
     pattern: str | None = None
     exclude_env: str | None = None
+    only_changed: str | None = None
     resume_from: str | None = None
     dry_run: bool = False
     lanes: str | None = None
@@ -52,8 +53,11 @@ class RunOptions(NamedTuple):
     test_timeout: float | None = None
     run_timeout: float | None = None
     grace: float = 5.0
+    retries: int | None = None
+    flaky_result: str = "pass"
     no_gc_tuning: bool = False
     recorder: bool | None = None
+    no_cache: bool = False
     no_coverage: bool = False
     pdb: bool = False
     progress_mode: str | None = None
@@ -146,11 +150,12 @@ def _value(name: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise _wrong(name, value, "True or False")
         return value
-    if kind == "int" or kind.startswith("float"):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or value < 0 or (value == 0 and default is None):
+    if kind.startswith(("int", "float")):
+        whole = kind.startswith("int")
+        number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        if not number or value < 0 or (value == 0 and default is None and not whole):
             raise _wrong(name, value, "a positive number")
-        return value if kind == "int" else float(value)
+        return value if whole else float(value)
     if name == "lanes":
         text = str(value)
         if text != "auto" and (not text.isdigit() or not 1 <= int(text) <= 256):

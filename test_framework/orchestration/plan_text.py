@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import json
+import sys
+from typing import Any
 
 from test_framework.core.owed import by_reason
 from test_framework.core.planning import Planned
 
 MOST_NAMES = 10
+
+
+def show_plan(planned: Planned, progress_mode: str, verbose: bool) -> dict[str, Any]:
+    """Write it to stdout as the mode asks; returns it as plain values."""
+    text = plan_as_json(planned)
+    if progress_mode == "json":
+        sys.stdout.write(text + "\n")
+    elif progress_mode not in ("silent", "websocket"):
+        sys.stdout.write("\n".join(plan_as_text(planned, verbose)) + "\n")
+    plan: dict[str, Any] = json.loads(text)
+    return plan
 
 
 def plan_as_json(planned: Planned) -> str:
@@ -45,6 +58,9 @@ def plan_as_json(planned: Planned) -> str:
         "owed": [
             {"test": test, "category": category, "layer": layer, "reason": reason}
             for test, category, layer, reason in planned.owed
+        ],
+        "proven": [
+            {"test": test, "category": category, "layer": layer} for test, category, layer in planned.proven
         ],
         "notes": list(planned.notes),
     }

@@ -18,6 +18,7 @@ from test_framework.core.settings import Settings
 from test_framework.engine.processes import Keeper, Zygote, test_environment
 from test_framework.engine.project import find_interpreter, find_root, pytest_arguments, usable_cpus
 from test_framework.orchestration.options import LEGACY, RunOptions
+from test_framework.orchestration.proving import Proving
 from test_framework.records.runs import new_run_id
 
 
@@ -55,6 +56,11 @@ class Preparation(NamedTuple):
         return "inline" if self.options.pdb else self.options.isolation
 
     @property
+    def named_tests(self) -> tuple[str, ...]:
+        """Node ids among the arguments."""
+        return tuple(each for each in self.pytest_args if "::" in each and not each.startswith("-"))
+
+    @property
     def records(self) -> bool:
         """Whether what the tests depend on is recorded."""
         asked = self.options.recorder
@@ -68,6 +74,8 @@ class Started(NamedTuple):
     run: str
     keeper: Keeper
     zygote: Zygote
+    proving: Proving | None = None
+    """None: nothing is taken as proven, and nothing that runs proves anything"""
 
     def abandon(self) -> None:
         """End it before anything ran: the keeper kills all that it started, and is waited for."""
@@ -99,6 +107,9 @@ def prepare(
         layers = tuple(layer.id for layer in settings.layers.values() if not layer.background)
     wish = make_wish(options, explicit, layers)
     choose(wish, settings)
+    records = settings.tests.recorder if options.recorder is None else options.recorder
+    if options.only_changed is not None and not records:
+        notes = (*notes, f"--only-changed={options.only_changed} leaves out nothing: the recorder is off")
     return Preparation(
         options=options,
         project_root=root,
@@ -116,12 +127,13 @@ def start(preparation: Preparation) -> Started:
     run, settings = new_run_id(), preparation.settings
     environment = test_environment(os.environ, run, {"TEST_ENV": settings.environment})
     keeper = Keeper(run, preparation.project_root, environment)
+    proving = Proving(preparation) if preparation.records else None
     try:
         zygote = keeper.start(preparation.interpreter, terminal=preparation.options.pdb)
     except BaseException:
         keeper.control.close()
         raise
-    return Started(preparation, run, keeper, zygote)
+    return Started(preparation, run, keeper, zygote, proving)
 
 
 def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ()) -> Wish:
@@ -139,10 +151,12 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         run_timeout=options.run_timeout,
         lanes=1 if options.pdb else lanes,
         grace_seconds=options.grace,
+        retries=options.retries,
         last_failed=options.last_failed,
         failed_first=options.failed_first,
         pattern=options.pattern,
         exclude_env=options.exclude_env,
+        only_changed=options.only_changed,
         resume_from=options.resume_from,
         parallel=options.parallel,
         max_parallel_layers=options.max_parallel_layers,

@@ -7,21 +7,22 @@ once. Everything happens in the event loop that `execute` runs in; no signal han
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from test_framework import __version__
 from test_framework.core.planning import Known
+from test_framework.core.proof import Proven
 from test_framework.core.run_state import RunState
 from test_framework.core.verdict import Rules, judge
 from test_framework.engine.executor import Collection
 from test_framework.engine.gathering import only_collects
-from test_framework.engine.journal import Journal
+from test_framework.engine.journal import Journal, synchronise_regularly
 from test_framework.engine.output import OutputLog
 from test_framework.engine.pytest_lanes import PytestLanes
 from test_framework.engine.redaction import Redactor
@@ -31,8 +32,10 @@ from test_framework.model.errors import UserError
 from test_framework.model.facts import Stamped
 from test_framework.model.outcome import ExitCode, StopReason, Verdict
 from test_framework.orchestration.layer_execution_agent import LayerExecutionAgent
+from test_framework.orchestration.plan_text import show_plan
 from test_framework.orchestration.preparation import Started
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
+from test_framework.orchestration.proving import audit_alert
 from test_framework.orchestration.recording import open_recording
 from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
 from test_framework.records.dependency_file import DependencyFile
@@ -41,8 +44,6 @@ from test_framework.records.retention import Retention
 from test_framework.records.runs import RunDirectory
 from test_framework.sinks.protocol import Sink
 from test_framework.sinks.result import result
-
-SYNCHRONISE_SECONDS = 0.1
 
 
 class Run:
@@ -66,6 +67,7 @@ class Run:
         self._told_notes = [*started.preparation.notes, *notes]
         self._execution: LayerExecutionAgent | None = None
         self._recording: DependencyFile | None = None
+        self._proving = started.proving
         self._tidying: asyncio.Task[list[str]] | None = None
         self._started_at = ""
         self._cancelled: tuple[str, str] | None = None
@@ -92,17 +94,21 @@ class Run:
         journal, progress = self.journal, self.progress
         output = self._output()
         preparation = self.preparation
+        arguments, notes = preparation.pytest_args, self._notes()
+        if self._proving is not None:
+            notes += await asyncio.to_thread(self._proving.recollect, self._memory)
+            arguments = self._proving.arguments()
         request = LaneRequest(
             self.run_id,
             preparation.interpreter,
-            preparation.pytest_args,
+            arguments,
             isolation=preparation.isolation,
             tune_gc=not self.options.no_gc_tuning,
             measure_coverage=not self.options.no_coverage,
             record=preparation.records and self.directory is not None,
         )
         executor = PytestLanes(self._started.keeper, self._started.zygote, request, output)
-        synchroniser = asyncio.create_task(_synchronise(journal))
+        synchroniser = asyncio.create_task(synchronise_regularly(journal))
         problem: BaseException | None = None
         plan: dict[str, Any] | None = None
         rules = Rules(legacy=self._legacy)
@@ -110,17 +116,25 @@ class Run:
         try:
             journal.record(self._run_started())
             journal.flush()
-            self._say_degraded(self._notes())
+            self._say_degraded(notes)
             known = await self._known()
             collection = await self._collect(executor)
             if collection is not None:
                 orchestrator = TestOrchestratorAgent(preparation.settings, preparation.wish)
-                programme = orchestrator.programme(collection, known, time.monotonic() - journal.began)
+                collected_after = time.monotonic() - journal.began
+                proofs: Mapping[str, Proven] = {}
+                if self._proving is not None:
+                    known, proofs = self._proving.proofs(collection, known, self.run_id)
+                    unreached, why = await asyncio.to_thread(self._proving.unreached, collection)
+                    known = replace(known, unreached=unreached)
+                    self._say_degraded([why] if why else [])
+                programme = orchestrator.programme(collection, known, collected_after, proofs)
                 rules = self._rules(programme)
                 if collection.collect_only and not self.options.dry_run:
                     raise only_collects()
                 if self.options.dry_run:
-                    plan = self._show_plan(programme)
+                    shown = show_plan(programme.planned, self._progress_mode, self.options.verbose)
+                    plan = {**shown, "blocked": programme.blocked}
                 else:
                     await self._run_programme(executor, programme, collection)
         except UserError as error:
@@ -197,6 +211,8 @@ class Run:
         def publish(stamped: Stamped, state: RunState) -> None:
             self._started_at = self._started_at or stamped.ts
             progress.handle(stamped, state)
+            if self._proving is not None:
+                self._proving.account.take(stamped.fact)
 
         journal = Journal(
             self.run_id,
@@ -257,6 +273,8 @@ class Run:
     async def _known(self) -> Known:
         """What the history says of the tests; read while pytest collects them."""
         base = self._memory
+        if self._proving is not None:
+            await asyncio.to_thread(self._proving.identify)
         if not base.is_dir():
             return Known()
         remembered, notes = await asyncio.to_thread(recall, base)
@@ -283,18 +301,13 @@ class Run:
         return wish.legacy and not wish.explicit_paths
 
     def _rules(self, programme: Programme) -> Rules:
-        return Rules(programme.planned.strict_layers, programme.planned.must_run, self._legacy)
-
-    def _show_plan(self, programme: Programme) -> dict[str, Any]:
-        from test_framework.orchestration.plan_text import plan_as_json, plan_as_text
-
-        text = plan_as_json(programme.planned)
-        if self._progress_mode == "json":
-            sys.stdout.write(text + "\n")
-        elif self._progress_mode not in ("silent", "websocket"):
-            sys.stdout.write("\n".join(plan_as_text(programme.planned, self.options.verbose)) + "\n")
-        plan: dict[str, Any] = json.loads(text)
-        return {**plan, "blocked": programme.blocked}
+        return Rules(
+            programme.planned.strict_layers,
+            programme.planned.must_run,
+            self._legacy,
+            no_tests_is_fine=self.options.only_changed is not None,
+            flaky_fails=self.options.flaky_result == "fail",
+        )
 
     # -- the end ----------------------------------------------------------------------------------------------
 
@@ -348,6 +361,9 @@ class Run:
                 journal.record(f.SinkFailed(sink="dependencies", message=trouble))
         if self._tidying is not None:
             self._say_degraded(await self._tidying)
+        missed = self._proving.missed(state) if self._proving is not None else ()
+        if missed:
+            journal.record(audit_alert(missed))
         journal.record(
             f.RunFinished(
                 exit_code=int(verdict.exit_code),
@@ -363,6 +379,9 @@ class Run:
         journal.flush()
         await asyncio.to_thread(journal.synchronise)
         await self.progress.close(state, verdict)
+        if self._proving is not None and self.directory is not None and problem is None:
+            for note in await asyncio.to_thread(self._proving.keep, self.run_id, missed):
+                sys.stderr.write(f"apex: warning: {note}\n")
         self._close_directory()
         return verdict
 
@@ -380,11 +399,3 @@ def _finish_output(output: OutputLog, journal: Journal) -> None:
         output.finish()
     except OSError as problem:
         journal.record(f.SinkFailed(sink="output", message=f"cannot be written: {problem.strerror}"))
-
-
-async def _synchronise(journal: Journal) -> None:
-    """Make accepted results survive a power loss, at most a tenth of a second late."""
-    while True:
-        await asyncio.sleep(SYNCHRONISE_SECONDS)
-        if journal.dirty:
-            await asyncio.to_thread(journal.synchronise)

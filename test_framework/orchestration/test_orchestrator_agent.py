@@ -6,20 +6,24 @@ what is not chosen is owed by name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from test_framework.core.classification import Classifier
 from test_framework.core.planning import Known, Planned, make_plan
+from test_framework.core.proof import Proven
 from test_framework.core.selection import Chosen, Wish, choose, running_categories
 from test_framework.core.settings import Settings
 from test_framework.engine.executor import Collection
 from test_framework.model import facts as f
+from test_framework.model.outcome import Outcome
 from test_framework.orchestration.agent import OrchestrationAgentInterface
 from test_framework.orchestration.options import RunOptions
 from test_framework.orchestration.preparation import find_place
 
 ERRORS_REASON = "not run: errors while collecting"
+NOTHING_PROVEN: Mapping[str, Proven] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,17 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
         asked = Wish(mode=mode, layers=tuple(layers), categories=tuple(categories))
         return choose(asked if mode or layers or categories else self.wish, self.settings)
 
-    def programme(self, collection: Collection, known: Known, collection_seconds: float) -> Programme:
-        """Plan the run of a collection. Raises `UserError` for names that nobody knows."""
+    def programme(
+        self,
+        collection: Collection,
+        known: Known,
+        collection_seconds: float,
+        proofs: Mapping[str, Proven] = NOTHING_PROVEN,
+    ) -> Programme:
+        """Plan the run of a collection without what is proven. Raises `UserError` for names that nobody knows.
+
+        `proofs` holds every test of `known.proven` and `known.uncollected`.
+        """
         classifier = Classifier(self.settings)
         planned = make_plan(
             self.settings, self.wish, collection.tests, classifier.category_of, known, collection.maxfail
@@ -77,9 +90,10 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
             for chain in category.chains
         )
         notes = [*self.settings.notes, *planned.notes]
+        elsewhere = len(known.uncollected) + len(known.left_out)
         facts.append(
             f.RunPlanned(
-                collected=len(collection.tests) - planned.deselected,
+                collected=len(collection.tests) + elsewhere - planned.deselected,
                 deselected=collection.deselected + planned.deselected,
                 planned=runs,
                 collection_seconds=round(collection_seconds, 3),
@@ -94,6 +108,16 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
         facts += [
             f.TestOwed(test=test, category=category, layer=layer, reason=reason)
             for test, category, layer, reason in planned.owed
+        ]
+        facts += [
+            f.CacheHit(
+                test=test,
+                category=category,
+                layer=layer,
+                proven_by=proofs[test].run,
+                outcome=Outcome(proofs[test].outcome),
+            )
+            for test, category, layer in planned.proven
         ]
         blocked = ""
         if blocking and not collection.go_on_after_errors:

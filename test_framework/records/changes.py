@@ -112,7 +112,7 @@ class Digests:
         if self.file is None:
             return
         body = json.dumps({"version": VERSION, "files": self.known}, separators=(",", ":"))
-        write_atomically(self.file, body.encode("ascii"))
+        write_derived(self.file, body.encode("ascii"))
 
 
 def _state(seen: os.stat_result) -> str:
@@ -120,15 +120,16 @@ def _state(seen: os.stat_result) -> str:
     return f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns} {seen.st_ino} "
 
 
-def write_atomically(file: Path, content: bytes) -> None:
-    """Replace a file as a whole, readable by its owner only. Raises OSError, and leaves the old one then."""
+def write_derived(file: Path, content: bytes) -> None:
+    """Replace a file as a whole, readable by its owner only. Raises OSError, and leaves the old one then.
+
+    For what can be made anew and shows its own damage: a loss of power may cost it, so nobody waits for the disk.
+    """
     temporary = file.with_name(f"{file.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         with open(os.open(temporary, flags, 0o600), "wb") as out:
             out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
         os.replace(temporary, file)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from test_framework.core.memory import Frame, Inventory, Memory, Record, Snapshot
-from test_framework.records.changes import write_atomically
+from test_framework.records.changes import write_derived
 
-VERSION = 1
+VERSION = 2
 NAME = "proof.json"
 DIGESTS = "digests.json"
 
@@ -65,14 +65,23 @@ def save_memory(memory: Memory, base: Path) -> None:
     """Replace the file. Raises OSError."""
     body = json.dumps(encode_memory(memory), separators=(",", ":")).encode("ascii")
     head = json.dumps({"version": VERSION, "sha256": hashlib.sha256(body).hexdigest()}).encode("ascii")
-    write_atomically(base / NAME, head + b"\n" + body)
+    write_derived(base / NAME, head + b"\n" + body)
 
 
 def encode_memory(memory: Memory) -> dict[str, Any]:
     """As JSON's own types, made to be read fast: no names of fields, no empty lists, each test's name once."""
     numbers: dict[str, int] = {}
     inventories = {
-        key: [inventory.run, _by_place(inventory.tests, numbers), inventory.listings, inventory.sources]
+        key: [
+            inventory.run,
+            _by_place(inventory.tests, numbers),
+            inventory.listings,
+            inventory.sources,
+            [numbers[test] for test in inventory.left_out],
+            inventory.green,
+            inventory.roots,
+            inventory.test_files,
+        ]
         for key, inventory in memory.inventories.items()
     }
     records = [
@@ -152,7 +161,9 @@ def decode_memory(body: dict[str, Any]) -> Memory:
                 {tests[number]: (category, layer) for category, layer, found in places for number in found},
                 listings,
                 sources,
+                [tests[number] for number in left_out],
+                *rest,
             )
-            for key, (run, places, listings, sources) in body["inventories"].items()
+            for key, (run, places, listings, sources, left_out, *rest) in body["inventories"].items()
         },
     )

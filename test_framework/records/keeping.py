@@ -12,23 +12,23 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from test_framework.core.memory import Memory
 from test_framework.core.proof import distrust
-from test_framework.model.facts import CollectionFailed
-from test_framework.records.changes import Digests, write_atomically
+from test_framework.records.account import Account, read_account
+from test_framework.records.changes import TEST_FILES, Digests, write_derived
 from test_framework.records.dependencies import DIGESTS, load_memory, save_memory
 from test_framework.records.places import RUN_ID
 from test_framework.records.recording import Recording, RecordingError, read_recording
-from test_framework.records.remembering import EndedRun, read_collected, read_endings, remember
+from test_framework.records.remembering import EndedRun, remember
 from test_framework.records.runs import read_facts
 from test_framework.records.sources import Sources
 
 RECORDING = "dependencies.jsonl"
 CIRCUMSTANCES = "circumstances.json"
-VERSION = 1
+VERSION = 2
 LOCK = "proof.lock"
 LOCK_SECONDS = 5.0
 LOCK_EVERY_SECONDS = 0.02
@@ -48,18 +48,28 @@ class Circumstances:
     """of the interpreter, taken before it was started; None: its packages could not be found"""
     request: str = ""
     """the key of what was asked for; empty where the collection failed in part"""
+    roots: tuple[str, ...] = ()
+    test_files: tuple[str, ...] = TEST_FILES
+    """where and by what names pytest looked for tests"""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """what files that were touched during the run had held before it: path -> SHA-256"""
     missed: tuple[str, ...] = ()
     """tests that an audit found to be proven wrongly"""
 
 
-def keep_run(root: Path, base: Path, run: str, circumstances: Circumstances) -> list[str]:
-    """Take in `runs/<run>` of `base` (the project's `.apex`); returns notes."""
+def keep_run(
+    root: Path, base: Path, run: str, circumstances: Circumstances, account: Account | None = None
+) -> list[str]:
+    """Take in `runs/<run>` of `base` (the project's `.apex`); returns notes.
+
+    `account`: what its facts say, where that is known already.
+    """
     try:
-        write_atomically(base / "runs" / run / CIRCUMSTANCES, _as_json(circumstances))
+        write_derived(base / "runs" / run / CIRCUMSTANCES, _as_json(circumstances))
         with _locked(base):
             loaded = load_memory(base)
             digests = Digests.load(root, base / DIGESTS)
-            memory, notes = _taken(loaded.memory, base, run, circumstances, digests)
+            memory, notes = _taken(loaded.memory, base, run, circumstances, digests, account)
             save_memory(memory, base)
             digests.save()
     except OSError as problem:
@@ -90,7 +100,12 @@ def rebuild(root: Path, base: Path) -> list[str]:
 
 
 def _taken(
-    memory: Memory, base: Path, run: str, circumstances: Circumstances, digests: Digests
+    memory: Memory,
+    base: Path,
+    run: str,
+    circumstances: Circumstances,
+    digests: Digests,
+    account: Account | None = None,
 ) -> tuple[Memory, list[str]]:
     directory = base / "runs" / run
     notes: list[str] = []
@@ -101,17 +116,19 @@ def _taken(
         notes.append(f"run {run} recorded no dependencies: it proves nothing")
     except (OSError, RecordingError) as problem:
         notes.append(f"the recording of run {run} cannot be used: {problem}")
-    facts = [stamped.fact for stamped in read_facts(directory / "facts.jsonl")]
-    whole = circumstances.request and not any(type(fact) is CollectionFailed for fact in facts)
+    if account is None:
+        account = read_account(stamped.fact for stamped in read_facts(directory / "facts.jsonl"))
     ended = EndedRun(
         id=run,
         began=circumstances.began,
         ended=circumstances.ended,
         elapsed=circumstances.elapsed,
         identity=circumstances.identity,
-        endings=read_endings(facts),
-        request=circumstances.request if whole else "",
-        collected=read_collected(facts),
+        account=account,
+        request="" if account.broken else circumstances.request,
+        roots=circumstances.roots,
+        test_files=circumstances.test_files,
+        held=circumstances.held,
     )
     new = remember(memory, recording, ended, digests, Sources.of(base))
     if circumstances.missed:
@@ -121,7 +138,9 @@ def _taken(
 
 def _as_json(circumstances: Circumstances) -> bytes:
     identity = None if circumstances.identity is None else dict(circumstances.identity)
-    return json.dumps({"version": VERSION, **asdict(circumstances), "identity": identity}).encode("ascii")
+    held = dict(circumstances.held)
+    body = {"version": VERSION, **asdict(circumstances), "identity": identity, "held": held}
+    return json.dumps(body).encode("ascii")
 
 
 def _read(file: Path) -> Circumstances | None:
@@ -130,7 +149,8 @@ def _read(file: Path) -> Circumstances | None:
         body = json.loads(file.read_bytes())
         if body.pop("version") != VERSION:
             return None
-        return Circumstances(**{**body, "missed": tuple(body["missed"])})
+        words = {name: tuple(body[name]) for name in ("roots", "test_files", "missed")}
+        return Circumstances(**{**body, **words})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

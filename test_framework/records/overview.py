@@ -13,7 +13,6 @@ from test_framework.records.places import is_alive, run_directories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
     from typing import Any
 
@@ -133,21 +132,3 @@ def _fact(line: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return fact if isinstance(fact, dict) else {}
-
-
-def last_tests(project_root: Path, most_runs: int = 20) -> Iterator[dict[str, Any]]:
-    """Each test's newest `test.finished` among the last runs: {"test", "category", "outcome", "seconds", ...}."""
-    seen: set[str] = set()
-    for path in run_directories(project_root)[:most_runs]:
-        newest: dict[str, dict[str, Any]] = {}
-        try:
-            with open(path / "facts.jsonl", "rb") as file:
-                for line in file:
-                    if b'"type":"test.finished"' in line:
-                        fact = _fact(line)
-                        if isinstance(fact.get("test"), str):
-                            newest[fact["test"]] = fact
-        except OSError:
-            continue
-        yield from (fact for test, fact in newest.items() if test not in seen)
-        seen |= newest.keys()

@@ -26,6 +26,12 @@ def _state_homes() -> Path:
     return Path(home) / "netra-apex"
 
 
+def base_of(project_root: Path) -> Path:
+    """Where this project's runs are recorded: in it, or in the user's state directory if it cannot be written to."""
+    inside, outside = project_root / ".apex", state_home(project_root)
+    return outside if not (inside / "runs").is_dir() and (outside / "runs").is_dir() else inside
+
+
 def run_directories(project_root: Path) -> list[Path]:
     """The directories of the project's recorded runs, newest first (their ids begin with the time)."""
     bases = [project_root / ".apex"]

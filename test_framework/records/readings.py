@@ -91,7 +91,10 @@ class CategoryStatistics:
     """tests whose newest outcome is bad"""
     median_seconds: float
     p95_seconds: float
+    total_seconds: float
     flaky: int
+    slowest: str
+    """the test that takes longest; empty: no duration is known"""
     last_failure: str
     """when the run with the newest failure began; empty: none"""
 
@@ -174,9 +177,10 @@ def category_statistics(history: History) -> list[CategoryStatistics]:
     """One row for each category that has tests, by name."""
 
     def ask(database: sqlite3.Connection) -> list[CategoryStatistics]:
-        members: dict[str, list[tuple[float | None, str, int, str]]] = {}
+        members: dict[str, list[tuple[float | None, str, int, str, str]]] = {}
         for category, *row in database.execute(
-            "SELECT category, seconds, last_outcome, unexplained, last_bad FROM tests WHERE decided ORDER BY category"
+            "SELECT category, seconds, last_outcome, unexplained, last_bad, id FROM tests WHERE decided"
+            " ORDER BY category"
         ):
             members.setdefault(category, []).append(tuple(row))
         return [_category(name, rows) for name, rows in members.items()]
@@ -222,8 +226,9 @@ def _attempts(database: sqlite3.Connection, test: int, count: int) -> tuple[Atte
     return tuple(AttemptRow(*row) for row in rows)
 
 
-def _category(name: str, rows: list[tuple[float | None, str, int, str]]) -> CategoryStatistics:
-    durations = sorted(seconds for seconds, *_ in rows if seconds is not None)
+def _category(name: str, rows: list[tuple[float | None, str, int, str, str]]) -> CategoryStatistics:
+    timed = sorted((row[0], row[4]) for row in rows if row[0] is not None)
+    durations = [seconds for seconds, _ in timed]
     return CategoryStatistics(
         category=name,
         tests=len(rows),
@@ -231,6 +236,8 @@ def _category(name: str, rows: list[tuple[float | None, str, int, str]]) -> Cate
         failed=sum(1 for row in rows if row[1] in _BAD),
         median_seconds=median(durations) if durations else 0.0,
         p95_seconds=durations[-1 - len(durations) // 20] if durations else 0.0,
+        total_seconds=round(sum(durations), 6),
         flaky=sum(1 for row in rows if row[2]),
+        slowest=timed[-1][1] if timed else "",
         last_failure=max(row[3] for row in rows),
     )

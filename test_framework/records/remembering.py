@@ -8,7 +8,8 @@ are taken at the end of the run, which is sound because files touched since its 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from test_framework.core.memory import (
@@ -24,25 +25,22 @@ from test_framework.core.memory import (
 )
 from test_framework.core.proof import FILE, PROVABLE
 from test_framework.core.pytest_options import arguments_part
-from test_framework.model import facts as f
-from test_framework.model.facts import Fact
-from test_framework.model.outcome import BAD, UNPROVEN, Outcome
-from test_framework.records.changes import Digests, changed_since, importable_names, looks_like_tests
+from test_framework.model.outcome import UNPROVEN
+from test_framework.records.account import Account
+from test_framework.records.changes import (
+    TEST_FILES,
+    Digests,
+    changed_since,
+    importable_names,
+    looks_like_tests,
+)
 from test_framework.records.recording import Recording, Row
 from test_framework.records.sources import Sources
 
 KEEP_SNAPSHOTS = 24
 KEEP_INVENTORIES = 12
+MOST_REASONS = 3
 CLOCK_SLACK_SECONDS = 0.5
-
-
-@dataclass(slots=True)
-class Ending:
-    """How a test ended in a run. `reasons` say why that proves nothing although it may be good."""
-
-    outcome: Outcome
-    seconds: float
-    reasons: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,43 +53,13 @@ class EndedRun:
     elapsed: float
     identity: Mapping[str, str] | None
     """of the interpreter, before the run; None: unknown"""
-    endings: Mapping[str, Ending]
+    account: Account
     request: str = ""
     """the key under which its tests are an inventory; empty: the collection failed in part"""
-    collected: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """every test of the request, proven ones too: (category, layer)"""
-
-
-def read_endings(facts: Iterable[Fact]) -> dict[str, Ending]:
-    """The ending of every test that ended in a run, from its facts."""
-    found: dict[str, Ending] = {}
-    spoiled: dict[str, str] = {}
-    for fact in facts:
-        match fact:
-            case f.TestFinished():
-                if fact.test in found and found[fact.test].outcome not in UNPROVEN:
-                    spoiled[fact.test] = "it ran more than once"
-                if fact.flags:
-                    spoiled[fact.test] = ", ".join(fact.flags)
-                found[fact.test] = Ending(fact.outcome, fact.seconds)
-            case f.SubtestFinished() if fact.outcome in BAD:
-                spoiled[fact.test] = "a subtest failed"
-            case _:
-                pass
-    for test, why in spoiled.items():
-        if test in found:
-            found[test].reasons.append(why)
-    return found
-
-
-def read_collected(facts: Iterable[Fact]) -> dict[str, tuple[str, str]]:
-    """Every test that a run accounts for (executed, proven or owed): (category, layer)."""
-    found = {}
-    for fact in facts:
-        test = getattr(fact, "test", "")
-        if test and isinstance(getattr(fact, "layer", None), str):
-            found[test] = (fact.category, fact.layer)  # type: ignore[union-attr]
-    return found
+    roots: Sequence[str] = ()
+    test_files: Sequence[str] = TEST_FILES
+    held: Mapping[str, str] = field(default_factory=dict)
+    """what files held when it began, as far as that was known: path -> SHA-256"""
 
 
 def remember(
@@ -124,6 +92,7 @@ class _Taking:
         self.contents: dict[str, bytes] = {}
         self.listings: list[int] = []
         self._digests: dict[str, str] = {}
+        self._temporary = os.path.join(os.path.realpath(tempfile.gettempdir()), "")
         self.with_rows: set[str] = set()
 
     def take(self, recording: Recording) -> None:
@@ -133,7 +102,7 @@ class _Taking:
 
         def frame(old: Frame) -> Frame:
             return Frame(
-                [blocks[number] for number in old.blocks],
+                [known for number in old.blocks if (known := blocks[number]) is not None],
                 [data[number] for number in old.data],
                 [variables[number] for number in old.variables],
             )
@@ -155,7 +124,8 @@ class _Taking:
                 whole_file = self._whole_file(row.test)
                 new.blocks += whole_file
                 frames.append(new)
-                own = [blocks[each] for each in row.own] if row.own != row.new.blocks else []
+                own = [known for each in row.own if (known := blocks[each]) is not None]
+                own = own if row.own != row.new.blocks else []
                 self._take_row(row, number, order, until_now, own)
             processes.append(frames)
         self.memory.snapshots[self.run.id] = Snapshot(
@@ -163,10 +133,10 @@ class _Taking:
         )
 
     def _take_row(self, row: Row, process: int, order: int, reasons: list[str], own: list[int]) -> None:
-        ending = self.run.endings.get(row.test)
+        ending = self.run.account.endings.get(row.test)
         if ending is None or ending.outcome in UNPROVEN:
             return
-        every = [*ending.reasons, *reasons]
+        every = [*ending.reasons, *reasons][:MOST_REASONS]
         if row.test in self.with_rows and "it ran more than once" not in every:
             every.append("it ran more than once")
         self.with_rows.add(row.test)
@@ -176,7 +146,7 @@ class _Taking:
 
     def take_endings_without_rows(self) -> None:
         """Tests that ended but were not recorded: bad ones lose their proof, good ones keep it."""
-        for test, ending in self.run.endings.items():
+        for test, ending in self.run.account.endings.items():
             if test not in self.with_rows and ending.outcome not in UNPROVEN:
                 reasons = [*ending.reasons, "what it depends on was not recorded"]
                 record = Record(self.run.id, -1, -1, ending.seconds, ending.outcome.value, reasons)
@@ -186,13 +156,26 @@ class _Taking:
     def take_inventory(self, recording: Recording) -> None:
         """What the request collected; a run that collected some files keeps what is known of the others."""
         inventories, key = self.memory.inventories, self.run.request
-        old = inventories.pop(key, None)
-        of_tests = {file_of(test) for test in self.run.collected}
-        paths = {path for path, _ in recording.blocks if path in of_tests or looks_like_tests(path)}
+        old, listings = inventories.pop(key, None), list(self.listings)
+        of_tests = {file_of(test) for test in self.run.account.collected}
+        names = self.run.test_files
+        paths = {path for path, _ in recording.blocks if path in of_tests or looks_like_tests(path, names)}
         numbers = {self.tables.source((path, self._current(path))) for path in paths}
         if old is not None:
             numbers |= {one for one in old.sources if self.memory.sources[one][0] not in paths}
-        inventories[key] = Inventory(self.run.id, dict(self.run.collected), self.listings, sorted(numbers))
+            seen = {self.memory.listings[number][0] for number in listings}
+            listings += [one for one in old.listings if self.memory.listings[one][0] not in seen]
+        run = self.run
+        inventories[key] = Inventory(
+            run.id,
+            dict(run.account.collected),
+            listings,
+            sorted(numbers),
+            list(run.account.left_out),
+            run.account.green,
+            list(run.roots),
+            list(run.test_files),
+        )
         for each in list(inventories)[:-KEEP_INVENTORIES]:
             del inventories[each]
 
@@ -208,26 +191,49 @@ class _Taking:
         """The digest that a source had during the run; empty where nobody can tell."""
         if path not in self._digests:
             found = self.digests.content(path)
-            if found is None or changed_since(self.digests.root, path, self.run.began):
+            if found is None or not self._as_it_was(path, found[1]):
                 self._digests[path] = ""
             else:
                 self._digests[path] = found[1]
                 self.contents[found[1]] = found[0]
         return self._digests[path]
 
-    def _blocks(self, recording: Recording) -> tuple[list[int], dict[int, str]]:
-        """Numbers of the recording's blocks in the memory, and the blocks that prove nothing."""
-        sources: dict[str, int] = {}
+    def _as_it_was(self, path: str, digest: str) -> bool:
+        """Whether a file holds what it held when the run began: it was not touched, or it was known before."""
+        held = self.run.held.get(path)
+        return held == digest or not changed_since(self.digests.root, path, self.run.began)
+
+    def _blocks(self, recording: Recording) -> tuple[list[int | None], dict[int, str]]:
+        """Numbers of the recording's blocks in the memory, and the blocks that prove nothing.
+
+        None: code that the run wrote into a temporary file by itself, which follows from all the rest.
+        """
+        sources: dict[str, int | None] = {}
         bad_paths: dict[str, str] = {}
         for path in {path for path, _ in recording.blocks}:
-            if self._current(path) == "":
-                bad_paths[path] = f"{path} changed while the run was going on"
-            sources[path] = self.tables.source((path, self._current(path)))
-        blocks = [self.tables.block((sources[path], name)) for path, name in recording.blocks]
+            real = self._real(path)
+            if self._current(real) == "":
+                if os.path.isabs(real) and os.path.realpath(real).startswith(self._temporary):
+                    sources[path] = None
+                    continue
+                bad_paths[path] = f"{real} changed while the run was going on"
+            sources[path] = self.tables.source((real, self._current(real)))
+        blocks = [
+            None if (source := sources[path]) is None else self.tables.block((source, name))
+            for path, name in recording.blocks
+        ]
         bad = {
             number: bad_paths[path] for number, (path, _) in enumerate(recording.blocks) if path in bad_paths
         }
         return blocks, bad
+
+    def _real(self, path: str) -> str:
+        """The file that holds a module: itself, or the archive above it."""
+        place = path
+        while place and place != "/" and not os.path.exists(os.path.join(self.digests.root, place)):
+            place = os.path.dirname(place)
+        full = os.path.join(self.digests.root, place)
+        return place if place and place != path and os.path.isfile(full) else path
 
     def _data(self, recording: Recording) -> tuple[list[int], dict[int, str]]:
         bad = {

@@ -55,11 +55,17 @@ def write_answer(
     paths: Iterable[str],
     variables: Iterable[str],
     answer: Answer,
+    replaced: str = "",
 ) -> bool:
-    """Keep an answer (plain values only); False where something is too young. Raises OSError."""
+    """Keep an answer (plain values only); False where something is too young. Raises OSError.
+
+    `replaced`: a file that is only ever replaced as a whole, so that its inode tells, however young it is.
+    """
     young = (time.time() - RACY_SECONDS) * 1e9
-    rows = [(path, _state(path)) for path in sorted(set(paths))]
-    if any(state is not None and max(state[1], state[2]) > young for _, state in rows):
+    rows = [(path, _state(path)) for path in sorted({*paths, *([replaced] if replaced else [])})]
+    if any(
+        path != replaced and state is not None and max(state[1], state[2]) > young for path, state in rows
+    ):
         return False
     values = _values(dict.fromkeys(variables), environ)
     body = marshal.dumps((VERSION, sys.version, question, rows, values, answer))

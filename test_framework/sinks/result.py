@@ -82,6 +82,7 @@ def result(state: RunState, verdict: Verdict, started_at: str = "") -> dict[str,
                 "done": progress.done,
                 "failed": progress.bad,
                 "owed": progress.owed,
+                "proven": progress.proven,
                 "seconds": round(progress.seconds, 6),
             }
             for layer, progress in state.layers.items()

@@ -204,6 +204,8 @@ def _layer_row(row: Progress, named: int) -> Line:
     ]
     if row.bad:
         spans.append(("bad", f", {row.bad} failed"))
+    if row.proven:
+        spans.append(("good", f", {row.proven} proven"))
     if row.owed:
         spans.append(("warn", f", {row.owed} owed"))
     if row.seconds:

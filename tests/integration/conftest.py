@@ -193,11 +193,9 @@ def apex(tmp_path: Path, no_leftovers: list[Run]) -> Callable[..., Run]:
             "--progress-mode", "json", "--fail-fast-mode", "disabled", "--test-timeout", "2",
             *args, "--", *pytest_args,
         ]  # fmt: skip
+        places = {"TMPDIR": str(temporary / "tmp"), "XDG_RUNTIME_DIR": str(temporary / "run")}
         env = clean_environment(
-            TMPDIR=str(temporary / "tmp"),
-            XDG_RUNTIME_DIR=str(temporary / "run"),
-            **{MARK: mark},
-            **(environment or {}),
+            **{MARK: mark, **places, **(environment or {})},
         )
         begin = time.monotonic()
         with (temporary / "stdout").open("wb") as out, (temporary / "stderr").open("wb") as err:

@@ -59,7 +59,7 @@ def test_the_embedding_host(place: Path) -> None:
         "True {'executed': 3, 'proven': 0, 'owed': 0, 'collected': 3} []",
         "thread-1 layer.started legacy",
         "thread-1 layer.finished legacy",
-        "{'passed': 1} idle",
+        "{'executed': 0, 'proven': 3, 'owed': 0, 'collected': 3} idle",
         "cleaned up",
     ]
 

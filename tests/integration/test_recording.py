@@ -488,7 +488,7 @@ def test_without_the_recorder_there_is_no_file(tmp_path: Path, apex: Callable[..
     project = tmp_path / "project"
     project.mkdir()
     (project / "test_it.py").write_text("def test_it(): pass\n")
-    run = apex(project, args=[])
+    run = apex(project, args=["--no-recorder"])
     directory = project / ".apex" / "runs" / run.id
     assert run.exit_code == 0
     assert not list(directory.glob("dependencies*"))

@@ -31,6 +31,15 @@ def coverage_off(option: Any) -> None:
         option.no_cov = True
 
 
+def looked_for_tests(config: Any) -> dict[str, Any]:
+    """Where and by what names the session looked for tests, and whether it measures coverage (pytest-cov)."""
+    return {
+        "roots": None if getattr(config.option, "pyargs", False) else [str(each) for each in config.args],
+        "names": [str(each) for each in config.getini("python_files")],
+        "covers": config.pluginmanager.hasplugin("_cov"),
+    }
+
+
 def basetemp(config: Any) -> str:
     """The session's directory for temporary files, made if need be; '' where there is none."""
     factory = getattr(config, "_tmp_path_factory", None)

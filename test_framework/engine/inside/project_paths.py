@@ -16,8 +16,9 @@ CACHES = frozenset({".apex", "__pycache__", ".pytest_cache", ".hypothesis"})
 SYSTEM = ("/proc/", "/dev/", "/sys/")
 OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
-_isabs, _normpath, _join, _getcwd, _fsdecode = (
+_isabs, _lexists, _normpath, _join, _getcwd, _fsdecode = (
     os.path.isabs,
+    os.path.lexists,
     os.path.normpath,
     os.path.join,
     os.getcwd,
@@ -66,8 +67,12 @@ class ProjectPaths:
         return None if "__pycache__" in path or not CACHES.isdisjoint(path.split(os.sep)) else path
 
     def code(self, filename: str) -> str | None:
-        """How the file of a code object is told; None for generated code and for what is not the project's."""
-        if filename[:1] == "<":
+        """How the file of a code object is told; None for generated code and for what is not the project's.
+
+        Imports give absolute names; a relative one that is no file was made up by a program that compiles text, and
+        follows from what that program ran and read.
+        """
+        if filename[:1] == "<" or not (_isabs(filename) or _lexists(filename)):
             return None
         path = self.absolute(filename)
         return None if path is None else self.told(path)

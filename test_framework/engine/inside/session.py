@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import channel
-from .adaptation import be_spawned, coverage_off, for_spawned_lanes, xdist_off
+from .adaptation import be_spawned, coverage_off, for_spawned_lanes, looked_for_tests, xdist_off
 from .garbage import Garbage
 from .hearing import wanted_reports
 from .inventory import Inventory
@@ -195,6 +195,7 @@ class Zygote:
                 "unsafe": unsafe,
                 "maxfail": int(getattr(option, "maxfail", 0) or 0),
                 "collect_only": bool(option.collectonly),
+                "looked": looked_for_tests(session.config),
                 "worker": {} if "worker" in self.request else for_spawned_lanes(session.config),
             }
         )

@@ -10,14 +10,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from test_framework.cli.gate import Gate, Request, gate, request_key
 from test_framework.core.memory import Memory
 from test_framework.core.proof import Decision, ToRun, decide
 from test_framework.core.selection import Wish
 from test_framework.core.settings import Settings
-from test_framework.model.facts import TestFinished
+from test_framework.model.facts import RunFinished, TestFinished
 from test_framework.model.outcome import Outcome
 from test_framework.model.wire import encode
+from test_framework.orchestration.gate import Gate, Request, gate, recollect, request_key
 from test_framework.records.changes import Digests
 from test_framework.records.dependencies import DIGESTS, load_memory
 from test_framework.records.interpreter import identify
@@ -37,6 +37,7 @@ class Shop:
 
     root: Path
     environ: dict[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"]})
+    roots: tuple[str, ...] = ("tests",)
     runs: int = 0
 
     @property
@@ -75,7 +76,8 @@ class Shop:
                          worker="gw0", seconds=0.01)
             for test, outcome in outcomes.items()
         )  # fmt: skip
-        lines = [encode(seq, "", 0.0, run, fact) for seq, fact in enumerate(facts)]
+        ended = RunFinished(exit_code=0)
+        lines = [encode(seq, "", 0.0, run, fact) for seq, fact in enumerate([*facts, ended])]
         (self.base / "runs" / run / "facts.jsonl").write_bytes(b"\n".join(lines) + b"\n")
         circumstances = Circumstances(
             began=began,
@@ -83,6 +85,7 @@ class Shop:
             elapsed=time.monotonic() - clock,
             identity=identity,
             request=request_key(SETTINGS, self.request()),
+            roots=self.roots,
         )
         assert keep_run(self.root, self.base, run, circumstances) == []
         return outcomes
@@ -108,10 +111,12 @@ class Shop:
         )
 
     def request(self) -> Request:
-        return Request(wish=Wish(), surroundings=self.surroundings(), roots=("tests",))
+        return Request(wish=Wish(), surroundings=self.surroundings())
 
-    def gate(self) -> Gate:
-        return gate(self.root, SETTINGS, self.request())
+    def gate(self, request: Request | None = None) -> Gate:
+        request = request or self.request()
+        key = request_key(SETTINGS, request)
+        return gate(recollect(request, self.base, key), key, self.root)
 
 
 def make_shop(root: Path) -> Shop:

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from test_framework.cli.explain import as_text, explain, find_test
-from test_framework.cli.gate import gate
 from test_framework.cli.unchanged import answer_at_once, keep_answer
 from test_framework.core.proof import Cause, ToRun
 from test_framework.model.errors import UserError
+from test_framework.model.facts import RunFinished
+from test_framework.model.wire import encode
 from test_framework.records.changes import Digests
 from test_framework.records.dependencies import DIGESTS, NAME, load_memory
 from test_framework.records.git_changes import Git, reached
@@ -24,7 +25,7 @@ from test_framework.records.keeping import rebuild
 from test_framework.records.present import Present
 from test_framework.records.sources import Sources
 from tests.integration.proof.project import FILES
-from tests.integration.proof.shop import SETTINGS, Shop
+from tests.integration.proof.shop import Shop
 
 pytestmark = pytest.mark.integration
 OPTIONS = "tests/test_options.py"
@@ -34,7 +35,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 def test_an_unchanged_project_is_proven_without_starting_anything(shop: Shop) -> None:
     shop.run_and_keep()
     found = shop.gate()
-    assert (found.state, len(found.proven), found.files, found.notes) == ("proven", 12, (), ())
+    assert (found.state, len(found.proven), found.files) == ("proven", 12, ())
 
 
 def test_before_the_first_run_nothing_is_known(shop: Shop) -> None:
@@ -42,17 +43,11 @@ def test_before_the_first_run_nothing_is_known(shop: Shop) -> None:
     assert (found.state, found.why) == ("unknown", "no run has been recorded yet")
 
 
-def test_without_the_cache_nothing_is_asked(shop: Shop) -> None:
-    shop.run_and_keep()
-    assert gate(shop.root, SETTINGS, replace(shop.request(), use_cache=False)).state == "unknown"
-
-
 def test_another_question_is_another_inventory(shop: Shop) -> None:
     shop.run_and_keep()
     surroundings = replace(shop.surroundings(), arguments=("-q", "-k", "style", "tests"))
-    found = gate(shop.root, SETTINGS, replace(shop.request(), surroundings=surroundings))
+    found = shop.gate(replace(shop.request(), surroundings=surroundings))
     assert (found.state, found.why) == ("unknown", "these tests have not been collected together yet")
-    assert len(found.proven) == 12
 
 
 def test_only_files_with_something_to_run_are_collected(shop: Shop) -> None:
@@ -73,10 +68,25 @@ def test_a_new_test_file_is_collected_and_a_deleted_one_is_not(shop: Shop) -> No
     found = shop.gate()
     assert OPTIONS not in found.files
     assert not [test for test in found.inventory if test.startswith(OPTIONS)]
-    outside = replace(shop.request(), roots=("other",))
-    assert "tests/deep/er/test_new.py" not in gate(shop.root, SETTINGS, outside).files
-    unknown = gate(shop.root, SETTINGS, replace(shop.request(), roots=None))
-    assert (unknown.state, "test_new.py is new" in unknown.why) == ("unknown", True)
+
+
+def test_a_new_test_file_where_nobody_looks_for_tests_is_not_collected(shop: Shop) -> None:
+    shop.roots = ("tests/test_options.py", "tests/test_rates.py")
+    shop.run_and_keep()
+    shop.write("tests/deep/er/test_new.py", "def test_new(): pass\n")
+    assert "tests/deep/er/test_new.py" not in shop.gate().files
+
+
+def test_a_run_that_was_not_green_answers_nothing(shop: Shop) -> None:
+    shop.run_and_keep()
+    facts = shop.base / "runs" / "run-0001" / "facts.jsonl"
+    lines = facts.read_bytes().splitlines()[:-1]
+    ended = encode(len(lines), "", 0.0, "run-0001", RunFinished(exit_code=10))
+    facts.write_bytes(b"\n".join([*lines, ended]) + b"\n")
+    assert rebuild(shop.root, shop.base) == []
+    found = shop.gate()
+    assert (found.state, found.why) == ("unknown", "run run-0001 did not end with exit code 0")
+    assert len(found.proven) == 12
 
 
 def test_a_partial_run_keeps_what_is_known_of_the_others(shop: Shop) -> None:
@@ -101,7 +111,7 @@ def test_a_damaged_memory_proves_nothing_and_says_so(shop: Shop, damage: str) ->
         "truncated": content[:-20],
         "altered": content.replace(b"passed", b"Passed", 1),
         "empty": b"",
-        "newer": content.replace(b'"version": 1', b'"version": 2', 1),
+        "newer": content.replace(b'"version": 2', b'"version": 3', 1),
         "not json": b"\x80\x81",
     }[damage]
     file.write_bytes(damaged)
@@ -212,14 +222,16 @@ def test_the_gate_imports_nothing_heavy(shop: Shop) -> None:
     program = """
 import json, sys
 from pathlib import Path
-from test_framework.cli.gate import Request, gate
+from test_framework.orchestration.gate import Request, gate, recollect, request_key
 from test_framework.core.selection import Wish
 from test_framework.core.settings import Settings
 from test_framework.records.present import Surroundings
 root, environ = Path(sys.argv[1]), json.loads(sys.argv[2])
 found = Surroundings(root=root, executable=sys.executable, environ=environ, arguments=("-q", "tests"))
 settings = Settings(environment="test", categories={}, layers={}, modes={})
-answer = gate(root, settings, Request(wish=Wish(), surroundings=found, roots=("tests",)))
+request = Request(wish=Wish(), surroundings=found)
+key = request_key(settings, request)
+answer = gate(recollect(request, root / ".apex", key), key, root)
 print(json.dumps([answer.state, sorted(sys.modules)]))
 """
     argv = [sys.executable, "-c", program, str(shop.root), json.dumps(shop.environ)]

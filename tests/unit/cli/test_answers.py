@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from test_framework.cli.category_stats import statistics, statistics_lines
 from test_framework.cli.main import main
 from test_framework.cli.status import status, status_lines
+from test_framework.model.outcome import Outcome
 from test_framework.records.runs import RunDirectory
+from tests.unit.records.written_runs import finished, write_run
 
 BROKEN = "layers: {quick: {categories: [{name: unit}], priorty: 1}}\n"
 
@@ -105,17 +106,19 @@ def test_the_status_counts_what_is_owed_and_names_what_is_degraded(tmp_path: Pat
     assert "\x1b" not in text
 
 
-def test_statistics_count_each_category_with_its_slowest_test() -> None:
-    tests: list[dict[str, Any]] = [
-        {"test": "a", "category": "unit", "outcome": "passed", "seconds": 1.0},
-        {"test": "b", "category": "unit", "outcome": "timed_out", "seconds": 2.0},
-        {"test": "c", "category": "unit", "outcome": "skipped", "seconds": 0.0},
-        {"test": "d", "category": "api", "outcome": "passed", "seconds": 9.0},
-        {"test": "e", "category": "api", "outcome": "lost", "seconds": 50.0},
-    ]
-    rows = statistics(tests, ["unit", "api", "smoke"])
+def test_statistics_come_from_the_history_each_test_once(tmp_path: Path) -> None:
+    base = tmp_path / ".apex"
+    long = finished("d", 1, Outcome.PASSED, 9.0, category="api")
+    write_run(base, 1, [finished("a", 1, Outcome.FAILED, 1.0), finished("b", 1, Outcome.TIMED_OUT, 2.0)])
+    write_run(base, 2, [finished("a", 1, Outcome.PASSED, 1.0), long])
+    rows = statistics(tmp_path / ".apex", ["unit", "api", "smoke"])
     assert [*rows] == ["api", "unit", "smoke"]
-    assert rows["unit"] == {"tests": 3, "passed": 1, "failed": 1, "other": 1, "seconds": 3.0, "slowest": "b"}
-    assert (rows["api"]["tests"], rows["api"]["seconds"]) == (1, 9.0)
-    assert statistics_lines(rows)[-1] == "never seen here: smoke"
-    assert "no test has run here yet" in statistics_lines(statistics([], ["unit"]))
+    unit = rows["unit"]
+    assert (unit["tests"], unit["passed"], unit["failed"], unit["slowest"]) == (2, 1, 1, "b")
+    text = statistics_lines(rows)
+    assert text[-1] == "never seen here: smoke"
+    assert any(line.startswith("unit") and line.endswith("b") for line in text)
+
+
+def test_without_a_history_there_are_no_statistics(tmp_path: Path) -> None:
+    assert "no test has run here yet" in statistics_lines(statistics(tmp_path / ".apex", ["unit"]))

@@ -63,7 +63,7 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 def test_every_flag_of_the_future_is_refused_by_its_own_name() -> None:
     for name in later.SWITCHES:
         assert f"--{name} is known but not built yet" in refusal(f"--{name}").what
-    for name in (*later.VALUES, *later.OPTIONAL):
+    for name in later.VALUES:
         assert f"--{name} is known but not built yet" in refusal(f"--{name}", "1").what
     for name, choices in later.CHOICES.items():
         for choice in choices:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from test_framework.model.outcome import UNPROVEN, StopReason
+from test_framework.model.outcome import BAD, UNPROVEN, StopReason
 
 if TYPE_CHECKING:
     from tests.unit.core.referee import Referee
@@ -33,6 +33,7 @@ class LastLook:
         for book in self.referee.past:
             if book.lane is not None and book.ready and not book.forces and not book.lane.died_of:
                 assert book.closed, "a lane ended that was not told to"
+        self.bad_tests_had_their_tries()
         self.links_were_kept()
         self.whole_chains_ran_in_order()
         self.ended_in_time(now)
@@ -40,13 +41,23 @@ class LastLook:
             statuses = set(self.referee.ended.values())
             assert statuses - {"passed", "empty"}, "tests are owed, and everything is said to have passed"
 
+    def bad_tests_had_their_tries(self) -> None:
+        if self.referee.stop is not None or self.referee.halted:
+            return
+        for test, fact in self.referee.finished.items():
+            if fact.outcome in BAD:
+                tries = 1 + self.referee.places[test].category.retries
+                assert self.referee.attempts[test] == tries, (
+                    "a bad test was not retried as often as it may be"
+                )
+
     def links_were_kept(self) -> None:
         for book in self.referee.past:
             ran = book.lane.ran if book.lane is not None else []
             for at, test in enumerate(ran[:-1]):
                 place = self.referee.places[test]
                 links, after = place.chain.links, place.index + 1
-                if links and after < len(links) and links[after]:
+                if links and after < len(links) and links[after] and self.referee.attempts[test] == 1:
                     assert ran[at + 1] == place.chain.tests[after], "another test ran between linked ones"
 
     def whole_chains_ran_in_order(self) -> None:

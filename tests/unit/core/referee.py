@@ -6,6 +6,7 @@ did.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from test_framework.core.instructions import (
 )
 from test_framework.core.lanes import GIVE_UP_SECONDS
 from test_framework.model import facts as f
-from test_framework.model.outcome import UNPROVEN, Outcome, StopReason
+from test_framework.model.outcome import BAD, UNPROVEN, Outcome, StopReason
 from test_framework.model.plan import CategoryPlan, Chain, LayerPlan, Unit
 from tests.unit.core.gates import Gates
 from tests.unit.core.idleness import Idleness
@@ -72,6 +73,7 @@ class Referee:
         self.books: dict[int, Book] = {}
         self.past: list[Book] = []
         self.finished: dict[str, f.TestFinished] = {}
+        self.attempts: Counter[str] = Counter()
         self.owed: dict[str, str] = {}
         self.scopes: dict[str, float] = {}
         """layer:<id> and category:<layer>/<name> -> when it started"""
@@ -122,17 +124,33 @@ class Referee:
         assert category not in self.ended, "a unit of a category that has ended"
         assert not {layer, category} & self.halted.keys(), "a unit is started in a stopped scope"
         held = {test for other in self.books.values() for each in other.units for test in each.tests}
+        held -= self.finished.keys()
         for test in unit.tests:
-            assert test not in self.finished, "a test is started that has been decided"
+            assert test not in self.finished or self.may_retry(test), (
+                "a test is started that has been decided"
+            )
             assert test not in self.owed, "a test is started that is owed"
         assert not held & set(unit.tests), "a test is with two lanes"
         tests, start = place.chain.tests, place.index
         assert tests[start : start + len(unit.tests)] == unit.tests, "a unit is no piece of its chain"
-        self.links_hold(place, unit)
+        retried = unit.tests[0] in self.finished
+        if retried:
+            assert len(unit.tests) == 1, "a retried test is not by itself"
+            assert book.lane is None or unit.tests[0] not in book.lane.ran, (
+                "a test is retried in the same process"
+            )
+        else:
+            self.links_hold(place, unit)
         self.runs_where_it_may(place, instruction.lane, book)
-        self.takers.setdefault(id(place.chain), set()).add(id(book))
+        self.takers.setdefault(id(place.chain), set()).update((id(book), -1) if retried else (id(book),))
         book.units.append(unit)
         book.told = ""
+
+    def may_retry(self, test: str) -> bool:
+        """Whether a test that was decided may run once more."""
+        return (
+            self.finished[test].outcome in BAD and self.attempts[test] <= self.places[test].category.retries
+        )
 
     def links_hold(self, place: Place, unit: Unit) -> None:
         links, start, end = place.chain.links, place.index, place.index + len(unit.tests)
@@ -304,9 +322,12 @@ class Referee:
         return GIVE_UP_SECONDS if immortal else 0.0
 
     def test_finished(self, fact: f.TestFinished) -> None:
-        assert fact.test not in self.finished, "an attempt is reported twice"
+        before = self.finished.get(fact.test)
+        assert before is None or self.may_retry(fact.test), "an attempt is reported twice"
         assert fact.test not in self.owed, "a test that is owed is decided"
-        self.finished[fact.test] = fact
+        self.attempts[fact.test] += 1
+        if before is None or fact.outcome not in UNPROVEN:
+            self.finished[fact.test] = fact
         place = self.places[fact.test]
         assert (fact.category, fact.layer) == (place.category.name, place.layer.id)
         limit = place.category.test_timeout_seconds

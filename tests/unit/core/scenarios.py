@@ -31,10 +31,14 @@ REASONS = ("interrupt", "second_interrupt", "signal", "test_request", "internal_
 Scenario = tuple[Plan, World]
 
 
-def scenario(seed: int, size: int, lanes: int, calm: bool, limits: bool, cancels: bool) -> Scenario:
-    """`size`: about how many chains; `calm`: no crash, hang or odd lane; `limits`: budgets and time limits."""
+def scenario(
+    seed: int, size: int, lanes: int, calm: bool, limits: bool, cancels: bool, retries: bool = False
+) -> Scenario:
+    """`size`: about how many chains; `calm`: no crash, hang or odd lane; `limits`: budgets and time limits;
+    `retries`: bad tests of some categories run again.
+    """
     rng = Random(seed)
-    builder = _Builder(rng, calm, limits)
+    builder = _Builder(rng, calm, limits, retries)
     layers = builder.layers(size)
     plan = Plan(
         layers=tuple(layers),
@@ -62,7 +66,8 @@ def scenario(seed: int, size: int, lanes: int, calm: bool, limits: bool, cancels
 
 
 class _Builder:
-    def __init__(self, rng: Random, calm: bool, limits: bool) -> None:
+    def __init__(self, rng: Random, calm: bool, limits: bool, retries: bool) -> None:
+        self.retries = (0, 1, 2) if retries else (0,)
         self.rng = rng
         self.calm = calm
         self.limits = limits
@@ -115,6 +120,7 @@ class _Builder:
             test_timeout_seconds=limit,
             max_lanes=rng.choice((None, None, None, 1, 2)),
             critical=rng.random() < 0.3,
+            retries=rng.choice(self.retries),
             depends_on=frozenset(each for each in before if rng.random() < 0.2),
             conflicts=frozenset(each for each in before if rng.random() < 0.1),
             alone=rng.random() < 0.1,

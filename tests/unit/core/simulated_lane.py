@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 DYING_SECONDS = 0.01
 
-CALM_FATES = ("pass", "fail", "error", "skip")
+CALM_FATES = ("pass", "fail", "error", "skip", "flaky")
+"""flaky: fails when it first runs, and passes after that"""
 WILD_FATES = ("crash", "exit", "oom", "hang", "brittle", "deaf", "deafest")
 OUTCOMES = {
     "pass": Outcome.PASSED,
@@ -162,9 +163,16 @@ class SimulatedLane:
             )
         )
         if fate.kind in CALM_FATES:
-            self.shell.after(fate.seconds, self.finish_if, self.test, OUTCOMES[fate.kind])
+            outcome = OUTCOMES[fate.kind] if fate.kind != "flaky" else self.flaky_outcome(self.test)
+            self.shell.after(fate.seconds, self.finish_if, self.test, outcome)
         elif fate.kind in DEATHS:
             self.shell.after(fate.seconds, self.die_of, self.test, DEATHS[fate.kind])
+
+    def flaky_outcome(self, test: str) -> Outcome:
+        if test in self.shell.tried:
+            return Outcome.PASSED
+        self.shell.tried.add(test)
+        return Outcome.FAILED
 
     def finish_if(self, test: str, outcome: Outcome) -> None:
         if self.alive and self.test == test:

@@ -65,6 +65,8 @@ class Shell:
         self.instructions: list[tuple[float, Instruction]] = []
         self.now = 0.0
         self.finished = False
+        self.tried: set[str] = set()
+        """flaky tests that have failed"""
         self.lanes: dict[int, SimulatedLane] = {}
         self.referee = Referee(self)
         self._births = 0

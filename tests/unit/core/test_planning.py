@@ -281,3 +281,62 @@ def test_layers_and_categories_that_were_asked_for_and_have_no_test_are_named() 
     assert note == "no test here belongs to category odd; there are tests of: unit (1)"
     assert planned(Wish(layers=("one",)), "unit/a::1").notes == ()
     assert planned(Wish(layers=("one",))).notes == ()
+
+
+def test_what_is_proven_neither_runs_nor_is_owed() -> None:
+    tests = collected("smoke/a::1", "unit/b::1", "unit/b::2", "api/c::1")
+    known = Known(proven={"unit/b::1", "api/c::1"})
+    planned = make_plan(settings(), Wish(layers=("one",)), tests, category, known)
+    assert planned.proven == (("unit/b::1", "unit", "one"), ("api/c::1", "api", "two"))
+    assert planned.owed == ()
+    assert planned_tests(planned) == {"smoke/a::1", "unit/b::2"}
+    assert [layer.proven for layer in planned.plan.layers] == [1]
+
+
+def test_a_run_of_paths_and_a_legacy_run_have_their_proven_tests_in_their_one_layer() -> None:
+    tests = collected("unit/b::1", "odd/d::1")
+    paths = make_plan(settings(), Wish(explicit_paths=True), tests, category, Known(proven={"odd/d::1"}))
+    legacy = make_plan(settings(), Wish(categories=("unit",)), tests, category, Known(proven={"unit/b::1"}))
+    assert paths.proven == (("odd/d::1", "odd", "selected"),)
+    assert legacy.proven == (("unit/b::1", "unit", "legacy"),)
+    assert [test for test, *_ in legacy.owed] == ["odd/d::1"]
+
+
+def test_what_was_not_even_collected_is_accounted_for() -> None:
+    tests = collected("unit/b::1")
+    known = Known(
+        uncollected=[("smoke/a::1", "smoke", "one")], left_out=[("api/c::1", "api", "two", "not chosen")]
+    )
+    planned = make_plan(settings(), Wish(layers=("one",)), tests, category, known)
+    assert planned.proven == (("smoke/a::1", "smoke", "one"),)
+    assert planned.owed == (("api/c::1", "api", "two", "not chosen"),)
+    assert planned.notes == ()
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(CATEGORIES), st.booleans()), max_size=30),
+    st.sampled_from([Wish(layers=("one",)), Wish(categories=("api",)), Wish(explicit_paths=True)]),
+)
+def test_every_test_is_planned_proven_or_owed_and_only_one_of_them(
+    rows: list[tuple[str, bool]], wish: Wish
+) -> None:
+    tests = collected(*(f"{name}/f::{index}" for index, (name, _) in enumerate(rows)))
+    proven = {test.id for test, (_, is_proven) in zip(tests, rows, strict=True) if is_proven}
+    planned = make_plan(settings(), wish, tests, category, Known(proven=proven))
+    accounted = [
+        *planned_tests(planned),
+        *(row[0] for row in planned.proven),
+        *(row[0] for row in planned.owed),
+    ]
+    assert sorted(accounted) == sorted(test.id for test in tests)
+    assert {row[0] for row in planned.proven} == proven
+
+
+def planned_tests(planned: Planned) -> set[str]:
+    return {
+        test
+        for layer in planned.plan.layers
+        for each in layer.categories
+        for chain in each.chains
+        for test in chain.tests
+    }

@@ -62,7 +62,8 @@ def test_counters_agree_with_a_recount(rows: list[tuple[str, Outcome | None]]) -
             continue
         seen[test] += 1
         state.apply(finished(test, outcome, attempt=seen[test]))
-        latest[test] = outcome
+        if outcome not in UNPROVEN or latest.get(test, outcome) in UNPROVEN:
+            latest[test] = outcome  # an attempt that says nothing takes nothing back
         if outcome not in UNPROVEN:
             debts.discard(test)
     bad = {test for test, outcome in latest.items() if outcome in BAD}
@@ -150,3 +151,14 @@ def test_rare_facts_are_kept() -> None:
     assert state.broken_sinks == {"junit": "disk full"}
     assert (state.plugin_text, state.session_exit) == ("coverage 90%", 1)
     assert state.subtests_passed == 4
+
+
+def test_proven_tests_count_in_the_run_and_in_their_layer() -> None:
+    state = RunState()
+    hit = f.CacheHit(test="t::1", category="unit", layer="fast", proven_by="run-1", outcome=Outcome.PASSED)
+    state.apply(f.RunPlanned(collected=1, planned=0))
+    state.apply(hit)
+    state.apply(f.LayerStarted(layer="fast", name="Fast", tests=0))
+    assert state.proven == 1
+    assert state.layers["fast"].proven == 1
+    assert state.ledger().balances()

@@ -29,8 +29,17 @@ def test_every_run_keeps_every_promise(drawn: Scenario) -> None:
 @examples(0.5)
 @given(seed=st.integers(0, 2**32), lanes=st.integers(1, 4), cancels=st.booleans())
 def test_hard_worlds_keep_every_promise(seed: int, lanes: int, cancels: bool) -> None:
-    """Limits, odd lanes and cancels all at once."""
-    Shell(*scenario(seed, size=8, lanes=lanes, calm=False, limits=True, cancels=cancels)).run()
+    """Limits, odd lanes, cancels and retries all at once."""
+    Shell(*scenario(seed, size=8, lanes=lanes, calm=False, limits=True, cancels=cancels, retries=True)).run()
+
+
+@examples(0.5)
+@given(seed=st.integers(0, 2**32), lanes=st.integers(1, 4))
+def test_bad_tests_are_retried_as_often_as_they_may_be(seed: int, lanes: int) -> None:
+    shell = Shell(
+        *scenario(seed, size=8, lanes=lanes, calm=True, limits=False, cancels=False, retries=True)
+    ).run()
+    assert shell.state.ledger().balances()
 
 
 @examples(0.5)

@@ -43,6 +43,8 @@ def done(run: LayerRun, executed: int, bad: int = 0, owed: int = 0, halt: Halt |
         (10, 2, 0, None, {"max_failures": 2}, "passed"),
         (10, 3, 0, None, {"max_failures": 2}, "failed"),
         (10, 2, 0, None, {"max_failures": 2, "min_pass_rate": 0.9}, "failed"),
+        (10, 2, 0, None, {"min_pass_rate": 0.9, "proven": 10}, "passed"),
+        (10, 3, 0, None, {"min_pass_rate": 0.9, "proven": 10}, "failed"),
         (10, 1, 5, FAILED, {"max_failures": 2}, "failed"),
         (10, 0, 5, FAILED, {}, "stopped"),
         (10, 0, 5, LATE, {}, "timed_out"),
@@ -59,6 +61,10 @@ def test_a_layer_ends_as_its_counts_and_limits_say(
     assert bool(reason) == (bad > 0 or owed > 0)
     expected = {"failed": "failed", "passed": "failed" if bad else "passed"}.get(status, status)
     assert run.categories[0].status() == expected
+
+
+def test_a_layer_of_which_everything_is_proven_has_passed() -> None:
+    assert done(layer(category("a"), proven=3), 0, 0, 0, None).outcome() == ("passed", "")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from test_framework.engine.gathering import Gathering, choose_isolation, no_pytest, no_python
 from test_framework.model.outcome import ExitCode
 
-TOLD = {"unsafe": "", "go_on": False, "maxfail": 2, "collect_only": False}
+LOOKED = {"roots": ["tests", "more/test_a.py::test_b"], "names": ["test_*.py"], "covers": False}
+TOLD = {"unsafe": "", "go_on": False, "maxfail": 2, "collect_only": False, "rootdir": "/p", "looked": LOOKED}
 
 
 def test_a_collection_is_put_together_from_rows_that_name_files_and_marks_by_number() -> None:
@@ -29,6 +30,7 @@ def test_a_collection_is_put_together_from_rows_that_name_files_and_marks_by_num
     assert (second.index, second.file, second.linked, second.exclusive) == (1, "u.py", True, True)
     assert (collection.deselected, collection.maxfail, collection.isolation) == (3, 2, "fork")
     assert collection.reports[0].node == "v.py"
+    assert (collection.roots, collection.test_files) == (("tests", "more/test_a.py"), ("test_*.py",))
 
 
 @pytest.mark.parametrize(

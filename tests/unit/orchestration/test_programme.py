@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from test_framework.core.planning import Known
+from test_framework.core.proof import Proven
 from test_framework.core.selection import Wish
 from test_framework.core.settings import CategorySettings, LayerCategory, LayerSettings, Settings
 from test_framework.engine.executor import Collection, CollectReport
 from test_framework.model import facts as f
 from test_framework.model.errors import UserError
+from test_framework.model.outcome import Outcome
 from test_framework.model.plan import TestInfo
 from test_framework.orchestration.background_e2e_agent import BackgroundE2EAgent
 from test_framework.orchestration.plan_text import plan_as_json, plan_as_text
@@ -77,6 +79,19 @@ def test_the_facts_account_for_every_collected_test() -> None:
     assert planned.notes[0] == "a key is inert"
     assert [fact.message for fact in of(made, f.WarningRecorded)] == ["text"]
     assert made.blocked == ""
+
+
+def test_proven_tests_are_told_with_the_run_that_proves_them() -> None:
+    orchestrator = TestOrchestratorAgent(SETTINGS, Wish(layers=("fast",)))
+    test = COLLECTION.tests[0].id
+    proofs = {test: Proven("run-7", "skipped", 0.1)}
+    programme = orchestrator.programme(COLLECTION, Known(proven=frozenset(proofs)), 0.5, proofs)
+    hits = [fact for fact in programme.facts if isinstance(fact, f.CacheHit)]
+    assert [(hit.test, hit.layer, hit.proven_by, hit.outcome) for hit in hits] == [
+        (test, "fast", "run-7", Outcome.SKIPPED)
+    ]
+    planned = next(fact for fact in programme.facts if isinstance(fact, f.RunPlanned))
+    assert (planned.collected, planned.planned) == (2, 0)
 
 
 def test_a_file_that_cannot_be_collected_blocks_the_run_it_belongs_to() -> None:

@@ -19,7 +19,7 @@ from test_framework.records.changes import (
     importable_names,
     looks_like_tests,
     names_digest,
-    write_atomically,
+    write_derived,
 )
 
 
@@ -135,5 +135,5 @@ def test_files_in_which_pytest_looks_for_tests(path: str, expected: bool) -> Non
 def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "directory").mkdir()
     with pytest.raises(OSError, match=r".+"):
-        write_atomically(tmp_path / "directory", b"content")
+        write_derived(tmp_path / "directory", b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["directory"]

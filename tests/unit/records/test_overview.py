@@ -12,7 +12,7 @@ import pytest
 from test_framework.model import facts as f
 from test_framework.model.outcome import Outcome
 from test_framework.model.wire import encode
-from test_framework.records.overview import last_tests, overview
+from test_framework.records.overview import overview
 from test_framework.records.places import run_directories, state_home
 from test_framework.records.runs import RunDirectory
 
@@ -123,19 +123,3 @@ def test_runs_of_a_project_that_cannot_be_written_to_are_found_too(tmp_path: Pat
     shutil.move(project / ".apex", state_home(project))
     assert [path.name for path in run_directories(project)] == ["r1"]
     assert overview(project, [])["last"] is not None
-
-
-def test_a_test_counts_once_with_its_newest_outcome(tmp_path: Path) -> None:
-    record(tmp_path, "r1", finished("a", Outcome.FAILED), finished("b"))
-    record(tmp_path, "r2", finished("a", Outcome.FAILED), finished("a"))
-    seen = {test["test"]: test["outcome"] for test in last_tests(tmp_path)}
-    assert seen == {"a": "passed", "b": "passed"}
-
-
-def test_damaged_lines_tell_nothing(tmp_path: Path) -> None:
-    path = record(tmp_path, "r1", finished("a"))
-    with (path / "facts.jsonl").open("ab") as file:
-        file.write(
-            b'{"type":"test.finished","test":7}\n{"type":"test.finished"\n\xff\xfe "type":"test.finished"\n'
-        )
-    assert [test["test"] for test in last_tests(tmp_path)] == ["a"]

@@ -48,6 +48,7 @@ def test_the_result_holds_verdict_ledger_counts_layers_and_seconds(story, tmp_pa
                 "done": 3,
                 "failed": 1,
                 "owed": 1,
+                "proven": 0,
                 "seconds": 2.0,
             }
         ],

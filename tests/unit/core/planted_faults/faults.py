@@ -105,7 +105,28 @@ FAULTS = (
         "(not lane.units and self._is_spent(lane, now))",
         "False",
     ),
-    Fault("a kept lane is replaced", FEEDING, "or lane.kept or", "or"),
+    Fault(
+        "a kept lane is replaced",
+        FEEDING,
+        "if lane.kept or not (aged or lane.spent)",
+        "if not (aged or lane.spent)",
+    ),
+    Fault("a retry has the same process", FEEDING, "not (aged or lane.spent)", "not aged"),
+    Fault(
+        "a test is retried for ever",
+        STAGES,
+        "self.tries.get(test, 0) >= self.plan.retries or",
+        "not self.plan.retries or",
+    ),
+    Fault("a test is never retried", STAGES, "self.tries.get(test, 0) >= self.plan.retries", "True"),
+    Fault("a retry that never came is owed", COURSE, "if test in category.retrying:", "if False:"),
+    Fault("a passing test is retried", SCHEDULER, "if fact.outcome not in BAD or self.stop", "if self.stop"),
+    Fault(
+        "a failure counts before its retry",
+        SCHEDULER,
+        "        lane.reported += 1\n        lane.spent",
+        "        held.category.bad += 1\n        lane.spent",
+    ),
     Fault(
         "lanes are closed while more may come",
         FEEDING,
@@ -254,7 +275,21 @@ FAULTS = (
         "        if owing is not None:\n            late",
         "        if False:\n            late",
     ),
-    Fault("any share of failures is tolerated", STAGES, "1 - bad / executed >= rate", "True"),
+    Fault(
+        "any share of failures is tolerated",
+        STAGES,
+        "1 - bad / (executed + self.plan.proven) >= rate",
+        "True",
+    ),
+    Fault(
+        "proven tests do not count as passed", STAGES, "bad / (executed + self.plan.proven)", "bad / executed"
+    ),
+    Fault(
+        "a layer of proven tests was empty",
+        STAGES,
+        "if executed or self.plan.proven else",
+        "if executed else",
+    ),
     # fail-fast
     Fault("one failure too many is allowed", FAIL_FAST, "self._bad >= self._max", "self._bad > self._max"),
     Fault(
@@ -555,8 +590,8 @@ FAULTS = (
     Fault(
         "the test that killed its lane runs again",
         SCHEDULER,
-        "        del held.open[lane.test]\n        self._record(fact)\n",
-        "        self._record(fact)\n",
+        "index = held.open.pop(lane.test)",
+        "index = held.open[lane.test]",
     ),
     Fault(
         "a crash blames nobody",
