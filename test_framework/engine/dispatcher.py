@@ -44,6 +44,8 @@ ORDER_DEPENDENT = "order_dependent"
 """flag of a test that failed apart from the tests before it and is well in pytest's own order"""
 CONTENDED = "contended"
 """flag of a test that needed a port which another lane held: it says nothing until it has run alone"""
+LANE_DEPENDENT = "lane_dependent"
+"""flag of a test that failed beside other lanes and is well alone"""
 REPEATABLE = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
@@ -60,11 +62,12 @@ class Dispatcher:
         environment: str = "test",
         suspects: frozenset[str] | None = None,
         recording: Recording | None = None,
+        why: str = ORDER_DEPENDENT,
     ) -> None:
-        """`suspects`: this is a second look, in one lane as pytest would; only their outcomes are facts, the other
-        tests just run before them.
+        """`suspects`: this is a second look; the other tests just run before them, only those that come out better are
+        facts, and `why` is their flag.
         """
-        self.plan = plan = plan if suspects is None else replace(plan, lanes=1)
+        self.plan = plan
         self.executor = executor
         self.journal = journal
         self.scheduler = Scheduler(plan)
@@ -73,12 +76,15 @@ class Dispatcher:
         self._tests = tests
         self._places: dict[int, Place] = {}
         self._suspects = suspects
+        self._why = why
         self._recording = recording
         state = journal.state
-        self._attempt = 1 if suspects is None else 1 + max(state.attempts.get(each, 1) for each in suspects)
+        self._attempt = (
+            1 if suspects is None else 1 + max((state.attempts.get(t, 1) for t in suspects), default=1)
+        )
         self._tried: Counter[str] = Counter()
         """attempts that were bad and may be followed by another"""
-        self._order = Order(plan)
+        self.order = Order(plan, lambda test: tests[test].index)
         self._asks = failures_may_stop(plan)
         self._place_tests()
         self._loop = asyncio.get_running_loop()
@@ -148,25 +154,28 @@ class Dispatcher:
             self._working = False
 
     def _counts(self, fact: f.Fact) -> bool:
-        """Whether a fact is one of this run's: of a second look only what concerns the suspects is."""
+        """Whether a fact is one of this run's: of a second look only what it changes about its suspects is."""
         if self._suspects is None:
             return True
-        if isinstance(fact, f.TestFinished) and fact.outcome in UNPROVEN:
-            return False
-        if isinstance(fact, f.TestStarted | f.TestFinished | f.SubtestFinished):
-            return fact.test in self._suspects
+        if isinstance(fact, f.TestFinished):
+            return fact.test in self._suspects and fact.outcome not in BAD and fact.outcome not in UNPROVEN
         return isinstance(fact, f.WorkerStarted | f.WorkerLost | f.AlertRaised | f.CancelRequested)
 
     def bad_apart(self) -> frozenset[str]:
-        """Tests that failed without the tests before them in their chain, or because of another lane."""
-        failures = [fact for fact in self.journal.state.failures.values() if fact.outcome in REPEATABLE]
+        """Tests that failed where pytest might not have let them fail, or because of another lane."""
+        failures = self.journal.state.failures
         return frozenset(
-            fact.test for fact in failures if CONTENDED in fact.flags or self._order.apart(fact.test)
+            test for test in self.bad() if CONTENDED in failures[test].flags or self.order.apart(test)
         )
 
     def _attempt_of(self, test: str) -> int:
         """The number of the attempt that runs, or runs next."""
         return self._attempt + self._tried[test]
+
+    def bad(self) -> frozenset[str]:
+        """Tests that failed in a way that may be judged again."""
+        failures = self.journal.state.failures.values()
+        return frozenset(fact.test for fact in failures if fact.outcome in REPEATABLE)
 
     def _now(self) -> float:
         return self._loop.time()
@@ -209,7 +218,7 @@ class Dispatcher:
     def _start_unit(self, instruction: StartUnit) -> None:
         lane, unit = instruction.lane, instruction.unit
         if not self._tried[unit.tests[0]]:  # a retry is by itself on purpose
-            self._order.given(lane, unit)
+            self.order.given(lane, unit)
         message: dict[str, Any] = {
             "op": "unit",
             "unit": unit.id,
@@ -329,8 +338,9 @@ class Dispatcher:
         fact = telling.finished(place, self._attempt_of(place.test), worker, seconds, outcome, result)
         if self._suspects is not None and outcome not in BAD:
             before = self.journal.state.failures.get(fact.test)
-            why = CONTENDED if before is not None and CONTENDED in before.flags else ORDER_DEPENDENT
+            why = CONTENDED if before is not None and CONTENDED in before.flags else self._why
             fact = replace(fact, flags=(*fact.flags, why))
+        self.order.took(fact.test, seconds)
         self.hear(fact)
 
     def _unit_over(self, lane: int, message: list[Any]) -> None:
@@ -357,7 +367,7 @@ class Dispatcher:
             self.hear(fact)
 
     def lane_ended(self, lane: int, reason: str, stack: str, oom: bool) -> None:
-        self._order.lane_gone(lane)
+        self.order.lane_gone(lane)
         self._last_unit.pop(lane, None)
         self._waiting.pop(lane, None)
         message = self._stopping.pop(lane, "")

@@ -17,6 +17,10 @@ import time
 from typing import Any
 
 SWEEP_SECONDS = 5.0
+PARTING_SECONDS = 1.0
+"""how long a process that ends when nobody uses it any more may take for that"""
+PARTING = (b"from multiprocessing.resource_tracker import", b"from multiprocessing.forkserver import")
+"""Python's own helpers of a process that is gone; killed, they could not clean up after it (multiprocessing)"""
 
 
 class Keeper:
@@ -124,8 +128,8 @@ class Keeper:
     def sweep(self, everything: bool, session: int = 0) -> list[dict[str, Any]]:
         """Kill what is left: every descendant, or the orphans of one session; returns what they were."""
         killed: dict[int, dict[str, Any]] = {}
-        end = time.monotonic() + SWEEP_SECONDS
-        while time.monotonic() < end:
+        begun = time.monotonic()
+        while (now := time.monotonic()) < begun + SWEEP_SECONDS:
             found = [
                 pid
                 for pid in children()
@@ -133,6 +137,8 @@ class Keeper:
             ]
             alive = [pid for pid in found if state_of(pid) not in ("Z", "X", "")]
             for pid in alive:
+                if now < begun + PARTING_SECONDS and is_parting(pid):
+                    continue
                 if pid not in killed and pid not in self.known:
                     killed[pid] = describe(pid)
                 try:
@@ -181,6 +187,16 @@ def state_of(pid: int) -> str:
 def session_of(pid: int) -> int:
     fields = stat_fields(pid)
     return int(fields[3]) if len(fields) > 3 else -1
+
+
+def is_parting(pid: int) -> bool:
+    """Whether it ends by itself when those that used it have ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            line = file.read(4000)
+    except OSError:
+        return False
+    return any(each in line for each in PARTING)
 
 
 def describe(pid: int) -> dict[str, Any]:

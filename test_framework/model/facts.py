@@ -163,7 +163,7 @@ class TestFinished:
     properties: tuple[tuple[str, str], ...] = ()
     """JUnit properties recorded by the test"""
     flags: tuple[str, ...] = ()
-    """attributes of the outcome: flaky, leak, order_dependent, teardown_error"""
+    """attributes of the outcome: flaky, leak, order_dependent, lane_dependent, contended, teardown_error"""
     subtests_passed: int = 0
     teardown: str = ""
     """the one line of an error at teardown after a failure (flag teardown_error)"""

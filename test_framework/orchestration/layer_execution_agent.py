@@ -6,12 +6,13 @@ pytest session may end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from test_framework.core.second_look import MOST_SECONDS, second_look
-from test_framework.engine.dispatcher import CONTENDED, Dispatcher
+from test_framework.core.second_look import SecondLook, second_look, time_left
+from test_framework.engine.dispatcher import CONTENDED, LANE_DEPENDENT, ORDER_DEPENDENT, Dispatcher
 from test_framework.engine.executor import Collection, Executor, Recording
 from test_framework.engine.journal import Journal
 from test_framework.model import facts as f
@@ -22,6 +23,22 @@ from test_framework.orchestration.test_orchestrator_agent import ERRORS_REASON, 
 
 FRESH_SECONDS = 0.25
 """A recorded test depends on all that ran in its process. A fresh process costs some 10 ms, so each runs this long."""
+SAMPLED = 0.25
+"""share of the time left in which failures without a sign that lanes had a part in them are judged again"""
+AGAIN = {
+    CONTENDED: (
+        "{count} tests needed a port that another lane held; they ran again by themselves "
+        "(let the system choose the port, and they can run side by side)"
+    ),
+    ORDER_DEPENDENT: (
+        "order-dependent: {names} failed in another order than pytest's, and passed in that; "
+        "such modules are kept whole from now on"
+    ),
+    LANE_DEPENDENT: (
+        "{count} tests failed beside other tests and passed alone: they are flaky, or use something that others of "
+        "this run use as well: {names}"
+    ),
+}
 
 
 class LayerExecutionAgent(OrchestrationAgentInterface):
@@ -48,6 +65,9 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self._recording = recording
         self._fresh_seconds: float | None = None
         self._renews_lanes = True
+        self._forks = False
+        self._better: dict[str, list[str]] = {}
+        """why they had failed (a flag) -> tests that came out better when they were judged again"""
         self._dispatcher: Dispatcher | None = None
 
     @property
@@ -79,7 +99,8 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             return
         tests = {test.id: test for test in collection.tests}
         self._renews_lanes = collection.isolation != "inline"
-        if self._recording is not None and collection.isolation == "fork":
+        self._forks = collection.isolation == "fork"
+        if self._recording is not None and self._forks:
             self._fresh_seconds = FRESH_SECONDS
         self._dispatcher = self._dispatch(programme.planned.plan, tests)
         await self._dispatcher.run()
@@ -89,7 +110,11 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self.journal.flush()
 
     def _dispatch(
-        self, plan: Plan, tests: Mapping[str, TestInfo], suspects: frozenset[str] | None = None
+        self,
+        plan: Plan,
+        tests: Mapping[str, TestInfo],
+        suspects: frozenset[str] | None = None,
+        why: str = ORDER_DEPENDENT,
     ) -> Dispatcher:
         return Dispatcher(
             replace(plan, fresh_seconds=self._fresh_seconds, renews_lanes=self._renews_lanes),
@@ -100,40 +125,75 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             self._environment,
             suspects,
             self._recording,
+            why,
         )
 
     async def _look_again(self, programme: Programme, tests: Mapping[str, TestInfo]) -> None:
-        """Tests that failed in a piece of their module are judged again in pytest's own order."""
+        """Failures that may be of our making are judged again, as pytest would have run them.
+
+        First those that ran in another order than pytest's or needed what another lane held. Then the others, by
+        themselves, for what lanes do to each other leaves no trace: a few, and the rest only where those come out
+        better.
+        """
+        state, first, plan = self.journal.state, self._dispatcher, programme.planned.plan
+        if first is None:
+            return
+        beside = plan.lanes > 1
+        suspects, seconds = first.bad_apart(), first.order.seconds
+        contended = {test for test in suspects if CONTENDED in state.failures[test].flags}
+        allowed = self._time_left(seconds)
+        if contended:  # only by itself, however long it takes, does such a test say anything
+            plan, allowed = replace(plan, lanes=1), math.inf
+        look = second_look(plan, suspects, seconds, allowed)
+        left = await self._judge_again(look, tests, ORDER_DEPENDENT)
+        if left:
+            message = (
+                f"{len(left)} tests failed in another order than pytest's; to run their modules in order would "
+                "take the run longer than plain pytest, so they were not judged again"
+            )
+            self.journal.record(f.AlertRaised(kind="order", message=message))
+        if beside:
+            alone = replace(plan, lanes=1)
+            judged = suspects - left if plan.lanes == 1 else frozenset()
+            for share in (SAMPLED, 1.0):
+                remaining = first.bad() - judged
+                look = second_look(alone, remaining, seconds, share * self._time_left(seconds))
+                await self._judge_again(look, tests, LANE_DEPENDENT)
+                judged |= look.suspects if look is not None else frozenset()
+                if remaining <= first.bad():
+                    break
+        self._tell_of_second_looks()
+
+    def _time_left(self, took: Mapping[str, float]) -> float:
+        """Seconds for a second look; a lane that is not forked has to collect first."""
         state = self.journal.state
-        if self._dispatcher is None or state.stop not in (None, StopReason.FAILURES):
-            return
-        look = second_look(programme.planned.plan, self._dispatcher.bad_apart())
-        if look is None:
-            return
-        if look.seconds > MOST_SECONDS:
-            message = (
-                f"{len(look.suspects)} tests failed in a part of their module that ran apart from the rest; running it "
-                f"in order would take about {look.seconds:.0f} s, so they were not judged again"
-            )
-            self.journal.record(f.AlertRaised(kind="order", message=message))
-            return
-        contended = {test for test in look.suspects if CONTENDED in state.failures[test].flags}
-        self._dispatcher = self._dispatch(look.plan, tests, look.suspects)
-        await self._dispatcher.run()
-        decided = [test for test in look.suspects if test not in state.failures]
-        if contended.intersection(decided):
-            message = (
-                f"{len(contended.intersection(decided))} tests needed a port that another lane held; they ran again "
-                "by themselves (let the system choose the port, and they can run side by side)"
-            )
-            self.journal.record(f.AlertRaised(kind="order", message=message))
-        well = sorted(set(decided) - contended)
-        if well:
-            names = ", ".join(well[:5]) + (" and more" if len(well) > 5 else "")
-            message = (
-                f"order-dependent: {names} failed apart from the tests before, and passed in pytest's order; "
-                "such modules are kept whole from now on"
-            )
+        left = time_left(took, state.elapsed)
+        if not self._forks and state.planned is not None:
+            left -= state.planned.collection_seconds
+        return max(0.0, left)
+
+    async def _judge_again(
+        self, look: SecondLook | None, tests: Mapping[str, TestInfo], why: str
+    ) -> frozenset[str]:
+        """Carry out a second look; what there was no time for."""
+        if look is None or self.journal.state.stop not in (None, StopReason.FAILURES):
+            return frozenset()
+        if look.suspects:
+            self._fresh_seconds = 0.0 if self._forks else None
+            before = self.journal.state.failures.copy()
+            self._dispatcher = self._dispatch(look.plan, tests, look.suspects, why)
+            await self._dispatcher.run()
+            for test in sorted(look.suspects - self.journal.state.failures.keys()):
+                self._better.setdefault(CONTENDED if CONTENDED in before[test].flags else why, []).append(
+                    test
+                )
+        return look.left
+
+    def _tell_of_second_looks(self) -> None:
+        """Say which failures were of our making."""
+        for flag, tests in self._better.items():
+            names = ", ".join(tests[:5]) + (" and more" if len(tests) > 5 else "")
+            message = AGAIN[flag].format(count=len(tests), names=names)
             self.journal.record(f.AlertRaised(kind="order", message=message))
         self.journal.flush()
 

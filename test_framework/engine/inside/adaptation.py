@@ -9,11 +9,9 @@ from __future__ import annotations
 import atexit
 import os
 import random
-import signal
 import sys
 import weakref
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,56 +132,6 @@ def show_reruns() -> None:
     module: Any = sys.modules.get("pytest_rerunfailures")
     if hasattr(module, "works_with_current_xdist"):
         module.works_with_current_xdist = lambda: True
-
-
-_SIGNALS = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGCHLD,
-    signal.SIGALRM,
-    signal.SIGHUP,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGPIPE,
-)
-_getcwd, _getsignal, _sigmask = os.getcwd, signal.getsignal, signal.pthread_sigmask
-_getitimer, _set_wakeup_fd = signal.getitimer, signal.set_wakeup_fd
-
-ProcessState = tuple[str | None, list[Any], set[Any], bool, int]
-"""directory, signal handlers, mask, whether a timer runs, wake-up descriptor"""
-
-
-def process_state() -> ProcessState:
-    """What a test's body may leave changed."""
-    try:
-        directory = _getcwd()
-    except OSError:
-        directory = None
-    wakeup = _set_wakeup_fd(-1)
-    if wakeup != -1:
-        _set_wakeup_fd(wakeup, warn_on_full_buffer=False)
-    handlers = [_getsignal(number) for number in _SIGNALS]
-    return directory, handlers, _sigmask(signal.SIG_BLOCK, ()), _getitimer(signal.ITIMER_REAL)[0] > 0, wakeup
-
-
-def restore_process_state(before: ProcessState) -> None:
-    """Undo what the body of a test changed."""
-    after = process_state()
-    if after == before:
-        return
-    directory, handlers, mask, timed, wakeup = before
-    if directory is not None and after[0] != directory:
-        with suppress(OSError):  # the test removed it: there is nothing to go back to
-            os.chdir(directory)
-    for number, handler in zip(_SIGNALS, handlers, strict=True):
-        if handler is not None and _getsignal(number) is not handler:
-            signal.signal(number, handler)
-    if after[2] != mask:
-        _sigmask(signal.SIG_SETMASK, mask)
-    if after[3] and not timed:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    if after[4] != wakeup:
-        _set_wakeup_fd(wakeup)
 
 
 def benchmark_table(config: Any, summary: Summary) -> str:

@@ -36,7 +36,7 @@ def wanted_reports(config: Any) -> bool:
         return True
     for name in REPORT_HOOKS:
         for implementation in getattr(config.hook, name).get_hookimpls():
-            module = _module_of(implementation.plugin)
+            module = module_of(implementation.plugin)
             if module.startswith(("_pytest.", "_apex_inside")):
                 continue
             if module.split(".")[0] not in CONTENT_WITHOUT_REPORTS:
@@ -57,20 +57,20 @@ def mute_for_lane(config: Any) -> None:
     manager = config.pluginmanager
     reporter = manager.getplugin("terminalreporter")
     if reporter is not None:
-        _mute(manager, reporter, None)
-    packages = {
-        _module_of(plugin).split(".")[0]
+        mute(manager, reporter, None)
+    homes = {
+        _home_of(plugin)
         for plugin in manager.get_plugins()
         if _looks_for_workers(getattr(plugin, "pytest_configure", None))
     }
     for plugin in list(manager.get_plugins()):
         if hasattr(plugin, "__file__") or isinstance(plugin, type):
             continue  # a module looks for itself whether it is in a worker
-        if _module_of(plugin).split(".")[0] in packages:
-            _mute(manager, plugin, MUTED_HOOKS)
+        if _home_of(plugin) in homes:
+            mute(manager, plugin, MUTED_HOOKS)
 
 
-def _mute(manager: Any, plugin: Any, hooks: tuple[str, ...] | None) -> None:
+def mute(manager: Any, plugin: Any, hooks: tuple[str, ...] | None) -> None:
     """Let a plug-in hear none of these hooks (None: none at all); pluggy must be able to unregister it later."""
     remembered = getattr(manager, "_plugin2hookcallers", {})
     for caller in list(manager.get_hookcallers(plugin) or ()):
@@ -87,7 +87,13 @@ def _looks_for_workers(function: Any) -> bool:
     return "workerinput" in code.co_names or "workerinput" in code.co_consts
 
 
-def _module_of(plugin: Any) -> str:
+def _home_of(plugin: Any) -> str:
+    """What one project wrote: its package; of pytest itself, which is many plug-ins, the module."""
+    module = module_of(plugin)
+    return module if module.startswith("_pytest.") else module.split(".")[0]
+
+
+def module_of(plugin: Any) -> str:
     name = getattr(plugin, "__name__", None) if not isinstance(plugin, type) else None
     if isinstance(name, str) and name in sys.modules:
         return name

@@ -1,24 +1,32 @@
 """Describes the collected items to the controller: who they are, and which of them belong together.
 
-Rules: a chain is the run of items of one file (or one xdist_group); an item is linked to its predecessor when both
-use a class- or module-scoped fixture that does something; unittest's implicit class fixture counts only where
-setUpClass or tearDownClass is really defined.
+Rules: a chain is the run of items of one file (or one xdist_group, or what the suite itself orders); an item is linked
+to its predecessor when both use a class- or module-scoped fixture that does something; unittest's implicit class
+fixture counts only where setUpClass or tearDownClass is really defined.
 """
 
 from __future__ import annotations
 
+import types
 import unittest
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from .explicit_order import INCREMENTAL, explicit_chains
+
 BROAD = ("class", "module", "package")
 IMPLICIT_CLASS = ("_unittest_setUpClass_fixture_", "unittest_setUpClass_fixture_")
 
 Row = list[Any]
 """[id, file number, line, chain, mark set number, linked, exclusive]"""
-Fixtures = frozenset[tuple[str, int]]
+Fixture = tuple[str, int]
+"""(scope, identity of its definition)"""
+Fixtures = frozenset[Fixture]
+OWN_LOCATION, OWN_REPORTINFO = pytest.Item.location, pytest.Function.reportinfo
+PLACED_ELSEWHERE = frozenset({"__wrapped__", "place_as", "compat_co_firstlineno"})
+"""attributes by which a function says that it stands where another one does (_pytest._code.getfslineno)"""
 
 
 def _names(marks: list[Any]) -> Iterator[str]:
@@ -41,6 +49,8 @@ class Inventory:
         """filled by `rows`: the sets of mark names that its numbers mean"""
         self.files: list[str] = []
         self._broad: dict[int, tuple[Any, Fixtures]] = {}
+        self._kinds: dict[int, Fixture | None] = {}
+        """by identity of a fixture's definition: what it is, None where its scope is narrow or it does nothing"""
         self._files: dict[str, int] = {}
         self._ids: dict[str, int] = {}
         self._marks: dict[frozenset[str], int] = {}
@@ -50,12 +60,17 @@ class Inventory:
         """One row per item."""
         before: pytest.Item | None = None
         before_chain = None
+        explicit = explicit_chains(self.session)
         for item in self.session.items:
             marks = self._mark_names(item)
             group = self._group(item) if "xdist_group" in marks else None
             file = self._file(item)
-            chain = f"group:{group}" if group is not None else self.files[file]
-            linked = group is not None or (chain == before_chain and self._share(before, item))
+            chain = (
+                f"group:{group}" if group is not None else explicit.get(self.files[file], self.files[file])
+            )
+            linked = chain.startswith("group:") or (
+                chain == before_chain and (INCREMENTAL in marks or self._share(before, item))
+            )
             exclusive = "serial" in marks
             if self._measures and "benchmark" in getattr(item, "fixturenames", ()):
                 # pytest-benchmark: figures mean something only alone, and its table needs all of them in one process.
@@ -81,6 +96,14 @@ class Inventory:
 
     @staticmethod
     def _line(item: pytest.Item) -> int:
+        """What `item.location` says, which looks at the disk for each item and delays the first test by all of them."""
+        kind: Any = type(item)
+        if kind.location is OWN_LOCATION and getattr(kind, "reportinfo", None) is OWN_REPORTINFO:
+            function = getattr(item, "obj", None)
+            if isinstance(function, types.MethodType):
+                function = function.__func__
+            if isinstance(function, types.FunctionType) and PLACED_ELSEWHERE.isdisjoint(vars(function)):
+                return function.__code__.co_firstlineno
         line = item.location[1]
         return line + 1 if isinstance(line, int) else 0
 
@@ -127,15 +150,24 @@ class Inventory:
         key = id(info.name2fixturedefs)
         known = self._broad.get(key)
         if known is None or known[0] is not info.name2fixturedefs:
-            found = set()
-            for name, definitions in info.name2fixturedefs.items():
-                if not definitions:
-                    continue
-                scope = str(getattr(definitions[-1], "scope", "function"))
-                if scope in BROAD and not self._idle(name, item):
-                    found.add((scope, id(definitions[-1])))
-            known = self._broad[key] = (info.name2fixturedefs, frozenset(found))
+            kinds = [
+                self._kind(name, definitions[-1], item)
+                for name, definitions in info.name2fixturedefs.items()
+                if definitions
+            ]
+            found = frozenset(kind for kind in kinds if kind is not None)
+            known = self._broad[key] = (info.name2fixturedefs, found)
         return known[1]
+
+    def _kind(self, name: str, definition: Any, item: pytest.Item) -> Fixture | None:
+        key = id(definition)
+        try:
+            return self._kinds[key]
+        except KeyError:
+            scope = str(getattr(definition, "scope", "function"))
+            broad = scope in BROAD and not self._idle(name, item)
+            kind = self._kinds[key] = (scope, key) if broad else None
+            return kind
 
     @staticmethod
     def _idle(name: str, item: pytest.Item) -> bool:

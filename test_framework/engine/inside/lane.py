@@ -26,6 +26,7 @@ from .capturing import restart_capture
 from .contention import watch_ports
 from .hearing import mute_for_lane
 from .junit import send_junit_to
+from .leftovers import Leftovers
 from .replay import Echo
 from .reporter import Fold
 from .telling import Warnings
@@ -34,6 +35,7 @@ from .tracebacks import mend
 
 if TYPE_CHECKING:
     from .recorder import Recorder
+    from .session_ends import SessionEnds
 
 INTERRUPT = signal.SIGRTMAX - 3
 DUMP = signal.SIGRTMAX - 4
@@ -87,6 +89,7 @@ class Lane:
         self.recorder = recorder
         self.forked = False
         self.seeded = False
+        self.ends: SessionEnds | None = None
         self.worker = f"gw{message['lane']}"
         self.queue: deque[tuple[int, int, bool]] = deque()
         """(unit, index of the test, whether it is the unit's last)"""
@@ -98,15 +101,16 @@ class Lane:
         self.pending = ""
         self.pause: pytest.Item | None = None
         self.warnings = Warnings()
+        self.leftovers = Leftovers()
         self.ended = ""
         self.asks = bool(message.get("asks"))
         self.may_go_on = True
         self.contended = 0
         """a port that another lane did not give back: from then on a bad test may be bad for that"""
 
-    def was_forked(self, seeded: bool) -> None:
+    def was_forked(self, seeded: bool, ends: SessionEnds | None) -> None:
         """It is a child of the session that collected; `seeded`: whether the project seeded `random` there."""
-        self.forked, self.seeded = True, seeded
+        self.forked, self.seeded, self.ends = True, seeded, ends
 
     # -- birth ------------------------------------------------------------------------------------------------
 
@@ -133,6 +137,8 @@ class Lane:
             restart_capture(config)
             adaptation.own_basetemp(config, self.worker)
             adaptation.reseed(self.seeded)
+            if self.ends is not None:
+                self.ends.leave_to_zygote()
         if self.echo is not None:
             echo = self.echo
             adaptation.restart_coverage(config)
@@ -210,6 +216,7 @@ class Lane:
         recorder = self.recorder
         if recorder is not None:
             recorder.begin_test()
+        self.leftovers.about_to_run(item.nodeid)
         fold = self.fold = Fold(index, bool(self.contended))
         try:
             self._on_interrupt()  # the signal may have come while the test was told of and had no fold yet
@@ -357,10 +364,9 @@ class Lane:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        """What a test's own body does to the process is undone; what fixtures do is theirs to undo."""
-        before = adaptation.process_state()
+        self.leftovers.body_begins()
         yield
-        adaptation.restore_process_state(before)
+        self.leftovers.body_over()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[object]) -> None:

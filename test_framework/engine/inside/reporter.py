@@ -124,25 +124,27 @@ class Fold:
     def _outcome(self) -> tuple[str, str, Any]:
         """(outcome, phase, the report that decides it), as plain pytest would count the test."""
         last = {report.when: report for report in self.reports if report.outcome != "rerun"}
-        setup, call, teardown = last.get("setup"), last.get("call"), last.get("teardown")
+        setup, teardown = last.pop("setup", None), last.pop("teardown", None)
         if setup is not None and setup.outcome == "failed":
             return "error", "setup", setup
-        if call is not None and call.outcome == "failed":
-            return "failed", "call", call
+        for (
+            report
+        ) in last.values():  # "call", or whatever a plug-in calls a phase of its own (pytest-forked: "???")
+            if report.outcome == "failed":
+                return "failed", "call", report
         failed = [report for report in self.subtests if report.outcome == "failed"]
         if failed:
             return "failed", "call", failed[0]
         if teardown is not None and teardown.outcome == "failed":
             return "error", "teardown", teardown
-        for phase in ("setup", "call", "teardown"):
-            report = last.get(phase)
+        for phase, report in (("setup", setup), ("call", last.get("call")), ("teardown", teardown)):
             if report is None:
                 continue
             if hasattr(report, "wasxfail"):
                 return ("xfailed" if report.outcome == "skipped" else "xpassed"), phase, report
             if report.outcome == "skipped":
                 return "skipped", phase, report
-        if not last:
+        if setup is None and teardown is None and not last:
             return "error", "", None
         return "passed", "", None
 

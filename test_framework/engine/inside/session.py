@@ -28,9 +28,11 @@ from .hearing import wanted_reports
 from .inventory import Inventory
 from .lane import MOST_TRACEBACK, Lane
 from .replay import Echo, Replay
+from .session_ends import SessionEnds
 from .surroundings import Surroundings
 from .telling import cap, describe
 from .terminal import Summary, silence_terminal
+from .worker_fixtures import WorkerFixtures
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -82,6 +84,7 @@ class Zygote:
         if request.get("record"):
             self.recorder = importlib.import_module(".recorder", __package__).started(os.getcwd())
         self.replay: Replay | None = None
+        self.ends: SessionEnds | None = None
         self.broken: BaseException | None = None
         """what a plug-in raised when reports were replayed"""
         self.heard: set[int] = set()
@@ -159,6 +162,7 @@ class Zygote:
         if option.collectonly or getattr(option, "setupplan", False):
             return True
         self.replay = Replay(session.config, wanted_reports(session.config))
+        self.ends = SessionEnds(session.config)
         message = self._serve(session)
         if self.lane is not None:
             return self.lane.run()
@@ -284,7 +288,7 @@ class Zygote:
             pipe = channel.LanePipe(instructions, results)
             crash = channel.raise_fd(crash)
             self.lane = Lane(session, message, pipe, crash, self.summary, echo=echo, recorder=self.recorder)
-            self.lane.was_forked(self.surroundings.seeded)
+            self.lane.was_forked(self.surroundings.seeded, self.ends)
             return True
         for fd in (instructions, results, crash, writing):
             os.close(fd)
@@ -379,19 +383,3 @@ class Zygote:
             "summary", [text[start : start + 16_000] for start in range(0, len(text), 16_000)]
         )
         self.control.send({"type": "session_finished", "status": status})
-
-
-class WorkerFixtures:
-    """The fixtures of suites written for xdist, where xdist itself is not installed."""
-
-    @pytest.fixture(scope="session")
-    def worker_id(self, request: Any) -> str:
-        """The lane's name as xdist would say it, `master` outside of one."""
-        worker = getattr(request.config, "workerinput", None)
-        return str(worker["workerid"]) if worker else "master"
-
-    @pytest.fixture(scope="session")
-    def testrun_uid(self, request: Any) -> str:
-        """The run's id, the same in all lanes."""
-        worker = getattr(request.config, "workerinput", None)
-        return str(worker["testrunuid"]) if worker else ""

@@ -132,6 +132,33 @@ def test_a_sweep_names_what_was_orphaned_and_the_test_it_came_from(kept: Any) ->
     assert wait_gone(orphan)
 
 
+def test_python_s_own_helper_of_a_process_that_is_gone_ends_by_itself_and_was_not_left_behind(
+    kept: Any,
+) -> None:
+    keeper = kept(
+        "import sys; from multiprocessing import resource_tracker as r; r.ensure_running();"
+        "sys.stdout.write(f'{r._resource_tracker._pid}\\n'); sys.stdout.flush()"
+    )
+    helper = int(keeper.line())
+    keeper.told("exited")
+    keeper.ask(op="sweep", id=3, everything=True)
+    assert keeper.told("swept")["killed"] == []
+    assert not is_alive(helper)
+
+
+def test_a_helper_that_does_not_end_is_killed_and_named(kept: Any) -> None:
+    keeper = kept(
+        "import subprocess,sys; p=subprocess.Popen([sys.executable,'-c',"
+        "'if 0: from multiprocessing.resource_tracker import main\\nimport time; time.sleep(300)']);"
+        "sys.stdout.write(str(p.pid)+'\\n'); sys.stdout.flush()"
+    )
+    helper = int(keeper.line())
+    keeper.told("exited")
+    keeper.ask(op="sweep", id=4, everything=True)
+    assert [row["pid"] for row in keeper.told("swept")["killed"]] == [helper]
+    assert wait_gone(helper)
+
+
 def test_a_sweep_of_one_session_leaves_the_others_alone(kept: Any) -> None:
     keeper = kept(ORPHANER.format(own=False, end="pass"))
     first, orphan = keeper.told("spawned")["pid"], int(keeper.line())

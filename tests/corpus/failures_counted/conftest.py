@@ -1,0 +1,6 @@
+import pytest
+
+
+@pytest.fixture
+def failed(request):
+    return request.session.testsfailed

@@ -1,0 +1,6 @@
+def test_finds_nothing_left_behind(left):
+    assert left == []
+
+
+def test_finds_nothing_either(left):
+    assert left == []

@@ -1,0 +1,10 @@
+def test_first():
+    pass
+
+
+def test_second():
+    raise ValueError
+
+
+def test_third():
+    pass
