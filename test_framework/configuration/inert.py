@@ -20,7 +20,8 @@ _MODELS = "language models are provided to tests"
 _RESOURCES = "memory and processor limits are watched"
 _BACKGROUND = "layers run in the background"
 _RUNNERS = "runners beside pytest are supported"
-_HISTORY = "a history of runs is kept"
+_ESTIMATES = "estimates and success rates of categories are used"
+_WARM = "an interpreter is kept between runs"
 _MONITORING = "monitoring and alerts are built"
 _PLUGINS = "plug-ins are loaded from configuration"
 
@@ -37,8 +38,8 @@ INERT: dict[str, Any] = {
     "environments": {"*": {"layer_overrides": {"*": _LAYER}}},
     "categories": {
         "*": {
-            "estimated_duration_minutes": _HISTORY,
-            "success_rate_threshold": _HISTORY,
+            "estimated_duration_minutes": _ESTIMATES,
+            "success_rate_threshold": _ESTIMATES,
             "requires_real_services": _SERVICES,
             "memory_intensive": _RESOURCES,
             "cpu_intensive": _RESOURCES,
@@ -60,8 +61,7 @@ INERT: dict[str, Any] = {
     "service_dependencies": {"*": _SERVICES},
     "monitoring": _MONITORING,
     "plugins": _PLUGINS,
-    "history": _HISTORY,
-    "tests": {"warm": _HISTORY, "roots": _RUNNERS},
+    "tests": {"warm": _WARM, "roots": _RUNNERS},
 }
 """Keys as they nest in a file; `*` stands for any other name or place; a text says until when the key is inert."""
 

@@ -79,7 +79,9 @@ class Dispatcher:
         self._why = why
         self._recording = recording
         state = journal.state
-        self._attempt = 1 if suspects is None else 1 + max(state.attempts.get(each, 1) for each in suspects)
+        self._attempt = (
+            1 if suspects is None else 1 + max((state.attempts.get(t, 1) for t in suspects), default=1)
+        )
         self._tried: Counter[str] = Counter()
         """attempts that were bad and may be followed by another"""
         self.order = Order(plan, lambda test: tests[test].index)
@@ -166,14 +168,14 @@ class Dispatcher:
             test for test in self.bad() if CONTENDED in failures[test].flags or self.order.apart(test)
         )
 
+    def _attempt_of(self, test: str) -> int:
+        """The number of the attempt that runs, or runs next."""
+        return self._attempt + self._tried[test]
+
     def bad(self) -> frozenset[str]:
         """Tests that failed in a way that may be judged again."""
         failures = self.journal.state.failures.values()
         return frozenset(fact.test for fact in failures if fact.outcome in REPEATABLE)
-
-    def _attempt_of(self, test: str) -> int:
-        """The number of the attempt that runs, or runs next."""
-        return self._attempt + self._tried[test]
 
     def _now(self) -> float:
         return self._loop.time()

@@ -64,10 +64,10 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self._project_root = project_root
         self._recording = recording
         self._fresh_seconds: float | None = None
+        self._renews_lanes = True
         self._forks = False
         self._better: dict[str, list[str]] = {}
         """why they had failed (a flag) -> tests that came out better when they were judged again"""
-        self._renews_lanes = True
         self._dispatcher: Dispatcher | None = None
 
     @property
@@ -98,8 +98,8 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             self._owe_everything(programme)
             return
         tests = {test.id: test for test in collection.tests}
-        self._forks = collection.isolation == "fork"
         self._renews_lanes = collection.isolation != "inline"
+        self._forks = collection.isolation == "fork"
         if self._recording is not None and self._forks:
             self._fresh_seconds = FRESH_SECONDS
         self._dispatcher = self._dispatch(programme.planned.plan, tests)

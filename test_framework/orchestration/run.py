@@ -37,6 +37,7 @@ from test_framework.orchestration.preparation import Started
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
 from test_framework.orchestration.proving import audit_alert
 from test_framework.orchestration.recording import open_recording
+from test_framework.orchestration.stopping import cancel_fact
 from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
 from test_framework.records.dependency_file import DependencyFile
 from test_framework.records.history import recall, tidy
@@ -142,10 +143,10 @@ class Run:
         except Exception as error:  # noqa: BLE001 - our bug: the record says so before it is raised again
             problem = error
             text = f"internal error: {type(error).__name__}: {error}"
-            journal.record(_cancel_fact(StopReason.INTERNAL_ERROR.name.lower(), text))
+            journal.record(cancel_fact(StopReason.INTERNAL_ERROR.name.lower(), text))
         except asyncio.CancelledError as error:  # the loop itself is being closed: no time for a gentle end
             problem = error
-            journal.record(_cancel_fact(StopReason.INTERRUPT.name.lower(), "the run's task was cancelled"))
+            journal.record(cancel_fact(StopReason.INTERRUPT.name.lower(), "the run's task was cancelled"))
         finally:
             await executor.close()
             synchroniser.cancel()
@@ -167,7 +168,7 @@ class Run:
             recording=self._recording,
         )
         if self._cancelled is not None:
-            self.journal.record(_cancel_fact(*self._cancelled))
+            self.journal.record(cancel_fact(*self._cancelled))
         await self._execution.run(programme, collection)
 
     def cancel(self, reason: str, message: str) -> None:
@@ -189,7 +190,7 @@ class Run:
             if collecting in done:
                 return collecting.result()
             reason, text = self._cancelled or ("budget", "budget: the run's time was up while collecting")
-            self.journal.record(_cancel_fact(reason, text))
+            self.journal.record(cancel_fact(reason, text))
             return None
         finally:
             for task in (collecting, cancelled):
@@ -388,10 +389,6 @@ class Run:
     def _close_directory(self) -> None:
         if self.directory is not None:
             self.directory.close()
-
-
-def _cancel_fact(reason: str, text: str) -> f.CancelRequested:
-    return f.CancelRequested(reason=reason, scope="run", message=text)
 
 
 def _finish_output(output: OutputLog, journal: Journal) -> None:

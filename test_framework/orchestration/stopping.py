@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from test_framework.model.facts import CancelRequested
 from test_framework.model.outcome import StopReason
 
 _REASONS = frozenset(reason.name.lower() for reason in StopReason)
@@ -29,3 +30,8 @@ async def wait_ended(task: asyncio.Task[Any]) -> None:
     ended, here, there = asyncio.Event(), asyncio.get_running_loop(), task.get_loop()
     there.call_soon_threadsafe(task.add_done_callback, lambda _: here.call_soon_threadsafe(ended.set))
     await ended.wait()
+
+
+def cancel_fact(reason: str, text: str) -> CancelRequested:
+    """The whole run is told to stop; `reason` is the lower-case name of a StopReason."""
+    return CancelRequested(reason=reason, scope="run", message=text)
