@@ -31,7 +31,7 @@ from .replay import Echo
 from .reporter import Fold
 from .telling import Warnings
 from .terminal import Summary
-from .tracebacks import mend
+from .tracebacks import mend, stems_from
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -226,7 +226,10 @@ class Lane:
         except (KeyboardInterrupt, pytest.exit.Exception) as asked:
             self._end_run(asked)
         except BaseException as problem:
-            self._internal_error(index, problem)
+            if self.interrupting is not None and stems_from(problem, TestInterrupted):
+                self._tear_down(following)
+            else:
+                self._internal_error(index, problem)
         finally:
             self.fold = None
         if self.ended and not fold.complete():

@@ -37,3 +37,18 @@ def _with_lines(entry: types.TracebackType | None) -> types.TracebackType | None
     frame = entry.tb_frame
     shown = frame.f_code.co_firstlineno if line is None else line
     return types.TracebackType(_with_lines(entry.tb_next), frame, entry.tb_lasti, shown)
+
+
+def stems_from(problem: BaseException, kind: type[BaseException]) -> bool:
+    """Whether an exception was raised while one of this kind was on its way, as plug-ins that wrap hooks do."""
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [problem]
+    while todo:
+        each = todo.pop()
+        if each is None or id(each) in seen:
+            continue
+        if isinstance(each, kind):
+            return True
+        seen.add(id(each))
+        todo += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+    return False

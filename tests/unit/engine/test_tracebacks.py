@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from test_framework.engine.inside.tracebacks import mend
+from test_framework.engine.inside.tracebacks import mend, stems_from
 
 NO_LINE = 0xFF
 """eight code units that belong to no line (cpython: Objects/locations.md)"""
@@ -32,3 +32,17 @@ def test_a_traceback_with_all_its_lines_is_left_as_it_is() -> None:
     before = call.excinfo
     mend(call)
     assert call.excinfo is before
+
+
+def test_an_exception_stems_from_one_that_was_on_its_way_when_it_was_raised() -> None:
+    def wrapped() -> None:
+        try:
+            raise KeyError("first")
+        except KeyError:
+            raise ValueError("second")  # noqa: B904 - a plug-in that does not say what it wraps
+
+    with pytest.raises(ValueError, match="second") as caught:
+        wrapped()
+    assert stems_from(caught.value, KeyError)
+    assert stems_from(ExceptionGroup("two", [OSError(), caught.value]), KeyError)
+    assert not stems_from(caught.value, OSError)
