@@ -1,4 +1,7 @@
-"""Bad tests that are run again, through the real command: what is flaky, what stays bad, and what it costs."""
+"""Bad tests that are run again, through the real command: what is flaky, what stays bad, and what it costs.
+
+One lane, for what fails beside other lanes is judged once more by itself anyway.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,9 @@ def run(tmp_path: Path, apex: Callable[..., Any]) -> Callable[..., Any]:
         (project / "tests" / "unit" / "test_it.py").write_text(tests)
         tried = project / "tried"
         tried.mkdir()
-        return apex(project, args=args, pytest_args=("tests",), environment={"TRIED": str(tried)})
+        return apex(
+            project, args=("-n", "1", *args), pytest_args=("tests",), environment={"TRIED": str(tried)}
+        )
 
     return start
 
@@ -115,7 +120,7 @@ def test_a_test_that_crashes_once_is_flaky_too(run: Callable[..., Any]) -> None:
 
 def test_a_failure_stops_the_run_when_its_retries_are_used_up(run: Callable[..., Any]) -> None:
     tests = "def test_a(): assert 0\n\n\ndef test_b(): assert 0\n"
-    done = run("--retries", "1", "-x", "-n", "1", tests=tests)
+    done = run("--retries", "1", "-x", tests=tests)
     tried = [len(attempts(done, f"tests/unit/test_it.py::test_{name}")) for name in "ab"]
     assert sorted(tried) == [1, 2], done.explain()
     assert done.exit_code == 1
@@ -137,7 +142,7 @@ def test_a_category_says_how_often_its_tests_are_retried(
     )
     again = apex(
         done.project,
-        args=["--layers", "fast"],
+        args=["-n", "1", "--layers", "fast"],
         pytest_args=(),
         environment={"TRIED": str(done.project / "tried")},
     )
