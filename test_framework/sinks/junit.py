@@ -46,6 +46,8 @@ class JunitFile:
         elif type(fact) is f.SubtestFinished:
             if fact.outcome is Outcome.FAILED:
                 self._subtests.setdefault((fact.test, fact.attempt), []).append(fact)
+        elif type(fact) is f.CacheHit:
+            self._proven(fact)
         elif type(fact) is f.RunStarted:
             self._started_at = stamped.ts
             writable(self._path)
@@ -72,8 +74,10 @@ class JunitFile:
 
     def _test_finished(self, fact: f.TestFinished) -> None:
         test, bad = fact.test, self._bad.get(fact.test)
+        if bad is not None and fact.outcome in UNPROVEN:
+            return  # an attempt that says nothing: the one before it stands
         if fact.attempt == 1 and bad is None and fact.outcome not in BAD and fact.outcome not in UNPROVEN:
-            self._write(fact)
+            self._write(xml.case(fact))
             return
         if fact.attempt > 1:
             if test not in self._later and bad is None:
@@ -82,11 +86,19 @@ class JunitFile:
         if fact.outcome in BAD:
             self._bad.setdefault(test, []).append(fact)
 
-    def _write(self, fact: f.TestFinished) -> None:
+    def _proven(self, fact: f.CacheHit) -> None:
+        self._write(
+            xml.element(
+                xml.opening(fact.test, 0.0),
+                [xml.skipped(f"proven by run {fact.proven_by}", kind="apex.proven")],
+            )
+        )
+
+    def _write(self, text: str) -> None:
         if self._written is None:
             folder = None if is_special(self._path) else os.path.realpath(self._path.parent)
             self._written = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=folder)  # noqa: SIM115 - until close
-        self._written.write(_one_line(xml.case(fact)))
+        self._written.write(_one_line(text))
 
     def _waiting(self, state: RunState) -> Iterator[str]:
         """Elements of tests that were bad or retried, of what is owed, of what was not collected."""
@@ -121,8 +133,8 @@ class JunitFile:
         errors = sum(tally[each] for each in xml.ERRORS) + broken_files + torn
         owed = len(_owed(state))
         decided = len(state.final) - sum(tally[each] for each in UNPROVEN)
-        tests = decided + owed + len(state.collection_failures) + subtests + torn
-        skipped = tally[Outcome.SKIPPED] + tally[Outcome.XFAILED] + owed + skipped_files
+        tests = decided + state.proven + owed + len(state.collection_failures) + subtests + torn
+        skipped = tally[Outcome.SKIPPED] + tally[Outcome.XFAILED] + state.proven + owed + skipped_files
         seconds = state.finished.seconds if state.finished else state.elapsed
         return (
             '<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="pytest tests">'

@@ -211,13 +211,21 @@ def test_a_good_attempt_that_is_followed_by_another_is_told_once(run, report):
     assert counts_agree(report)
 
 
-def test_a_failure_that_was_lost_when_tried_again_is_owed(run, report):
+def test_a_proven_test_is_a_skipped_case_that_names_its_run(run, report):
+    run.begin(tests=0)
+    run.say(f.CacheHit(test="t.py::a", category="unit", layer="fast", proven_by="r1", outcome=Outcome.PASSED))
+    run.finish()
+    skipped = case(report, "a").find("skipped")
+    assert (skipped.get("type"), skipped.get("message")) == ("apex.proven", "proven by run r1")
+    assert counts_agree(report)
+
+
+def test_a_failure_stays_one_when_the_attempt_after_it_says_nothing(run, report):
     run.begin(tests=1)
     run.end("t.py::a", Outcome.FAILED)
     run.end("t.py::a", Outcome.LOST, attempt=2)
-    run.owe("t.py::a", "the lane was taken away")
     run.finish()
-    assert case(report, "a").find("skipped") is not None
+    assert case(report, "a").find("failure") is not None
     assert counts_agree(report)
 
 
