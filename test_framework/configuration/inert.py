@@ -28,7 +28,7 @@ _PLUGINS = "plug-ins are loaded from configuration"
 _PLACE: dict[str, Any] = {"resource_requirements": {"requires_real_llm": {}, "*": _SERVICES}}
 _LAYER: dict[str, Any] = {
     "background_execution": _BACKGROUND,
-    "resource_limits": _RESOURCES,
+    "resource_limits": {"max_parallel_instances": {}, "*": _RESOURCES},
     "required_services": _SERVICES,
     "llm_requirements": {"mode": {}, "*": _MODELS},
     "categories": {"*": _PLACE},

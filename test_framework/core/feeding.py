@@ -30,6 +30,8 @@ class Feeder:
         self.lanes: dict[int, Lane] = {}
         self._plan = plan
         self._size = max(1, plan.lanes)
+        self._most = {each.id: max(1, each.max_lanes) for each in plan.layers if each.max_lanes is not None}
+        """layers that may have so many lanes only"""
         self._categories = categories
         self._out = out
         self._losses = [0] * self._size
@@ -64,11 +66,15 @@ class Feeder:
             if not lane.units and not lane.closed and lane.force is None and not self._is_spent(lane, now)
         )
         offers = 0
+        room = {layer: most - len(self._users_of_layer(layer)) for layer, most in self._most.items()}
         for category in runnable:
-            most = self._size
+            most = room.get(category.layer, self._size)
             if category.most_lanes is not None:
                 most = min(most, category.most_lanes - len(self._users(category)))
-            offers += category.pool.offers(most) if most > 0 else 0
+            more = category.pool.offers(min(most, self._size)) if most > 0 else 0
+            offers += more
+            if category.layer in room:
+                room[category.layer] -= more
         for number in vacant:
             if offers <= idle:
                 return
@@ -144,13 +150,22 @@ class Feeder:
         return (lane.units[0].unit.seconds + cost) * others <= category.pool.seconds - cost
 
     def _lanes_for(self, category: CategoryRun) -> int:
-        most = category.most_lanes
-        return self._size if most is None else min(self._size, most)
+        most = min(self._size, self._most.get(category.layer, self._size))
+        return most if category.most_lanes is None else min(most, category.most_lanes)
 
     def _users(self, category: CategoryRun) -> set[int]:
         return {number for number, lane in self.lanes.items() if lane.category is category}
 
+    def _users_of_layer(self, layer: str) -> set[int]:
+        categories = ((number, lane.category) for number, lane in self.lanes.items())
+        return {number for number, each in categories if each is not None and each.layer == layer}
+
     def _has_room(self, category: CategoryRun, lane: Lane) -> bool:
+        most = self._most.get(category.layer)
+        if most is not None:
+            users = self._users_of_layer(category.layer)
+            if lane.number not in users and len(users) >= most:
+                return False
         if category.most_lanes is None:
             return True
         users = self._users(category)

@@ -285,6 +285,7 @@ def _layer(
         budget_seconds=layer.max_duration_seconds,
         fail_fast=layer.fail_fast_strategy,
         depends_on=frozenset(layer.dependencies) & frozenset(chosen.layers),
+        max_lanes=layer.limits.max_parallel_instances,
         allow_partial_success=layer.allow_partial_success,
         min_pass_rate=layer.min_pass_rate,
         max_failures=layer.max_failures,

@@ -84,6 +84,8 @@ class LayerPlan:
     """layers that must not be open at the same time"""
     priority: int = 3
     """1 is the most urgent"""
+    max_lanes: int | None = None
+    """how many lanes may run its tests at once, whatever its categories allow"""
     allow_partial_success: bool = False
     min_pass_rate: float = 0.0
     max_failures: int | None = None

@@ -35,6 +35,7 @@ def plan_as_json(planned: Planned) -> str:
             {
                 "layer": layer.id,
                 "budget_seconds": layer.budget_seconds,
+                "max_lanes": layer.max_lanes,
                 "mode": layer.mode,
                 "priority": layer.priority,
                 "depends_on": sorted(layer.depends_on),
@@ -74,6 +75,8 @@ def plan_as_text(planned: Planned, verbose: bool) -> list[str]:
         count = sum(len(chain.tests) for category in layer.categories for chain in category.chains)
         limit = f", at most {layer.budget_seconds / 60:g} min" if layer.budget_seconds else ""
         waits = layer.depends_on | layer.after
+        if layer.max_lanes is not None:
+            limit += f", at most {layer.max_lanes} lane{'s' if layer.max_lanes > 1 else ''}"
         after = f", after {', '.join(sorted(waits))}" if waits else ""
         lines.append(f"layer {layer.id} ({layer.mode}{limit}{after}): {count} tests")
         for category in layer.categories:

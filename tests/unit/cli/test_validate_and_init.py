@@ -38,7 +38,7 @@ def write(tmp_path: Path) -> Write:
 def test_a_right_configuration_is_summed_up(
     tmp_path: Path, write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write("apex.yaml", LEGACY + "modes: {mine: [quick]}\nhistory: {keep_runs: 3}\n")
+    write("apex.yaml", LEGACY + "modes: {mine: [quick]}\nhistory: {keep_runs: 3}\ntests: {warm: true}\n")
     assert validate(tmp_path, "staging") == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[:3] == [
@@ -47,7 +47,7 @@ def test_a_right_configuration_is_summed_up(
         "  layers      1: quick",
     ]
     assert "mine" in next(line for line in out.splitlines() if line.startswith("  modes"))
-    assert "  notes       1\n    apex.yaml:6:1: history: inert until " in out
+    assert "  notes       1\n    apex.yaml:7:9: tests.warm: inert until " in out
     assert err == ""
 
 

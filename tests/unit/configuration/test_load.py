@@ -197,6 +197,14 @@ def test_keys_of_legacy_files_load_with_a_note(write) -> None:
     assert settings.categories["cypress"].tags == ("a",)
 
 
+def test_a_layer_s_number_of_lanes_has_its_effect_and_its_other_limits_are_named(write) -> None:
+    body = "layers:\n  a:\n    categories: [{name: x}]\n    resource_limits: {max_parallel_instances: 2%s}\n"
+    assert load_settings(write("apex.yaml", body % "")).notes == ()
+    (note,) = load_settings(write("apex.yaml", body % ", max_memory_mb: 512")).notes
+    assert "max_parallel_instances" not in note
+    assert note.startswith("apex.yaml:4:50: layers.*.resource_limits.*: inert until ")
+
+
 def test_an_inert_key_is_noted_once_per_file_and_only_where_it_asks_for_something(write) -> None:
     root = write(
         "apex.yaml",

@@ -70,6 +70,12 @@ class Idleness:
             for key, book in self.books.items()
             if any(unit.category == category.name for unit in book.units)
         }
+        own_room = most is None or len(using) < most or number in using
+        return own_room and self.layer_has_room(category.layer, number)
+
+    def layer_has_room(self, layer: str, number: int) -> bool:
+        most = next(each.max_lanes for each in self.referee.plan.layers if each.id == layer)
+        using = {key for key, book in self.books.items() if any(unit.layer == layer for unit in book.units)}
         return most is None or len(using) < most or number in using
 
     def can_take(self, chain: OpenChain, number: int) -> bool:

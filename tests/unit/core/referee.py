@@ -180,6 +180,14 @@ class Referee:
             assert len(using | {number}) <= max(1, place.category.max_lanes), (
                 "more lanes than the category allows"
             )
+        most = place.layer.max_lanes
+        if most is not None:
+            inside = {
+                key
+                for key, other in others.items()
+                if any(unit.layer == place.layer.id for unit in other.units)
+            }
+            assert len(inside | {number}) <= most, "more lanes than the layer allows"
 
     def lane_stopped(self, order: StopLane) -> None:
         book = self.books[order.lane]
@@ -333,6 +341,10 @@ class Referee:
         limit = place.category.test_timeout_seconds
         if limit is not None:
             most = limit + self.plan.grace_seconds + SLACK + self.unkillable_seconds()
+            if fact.outcome is Outcome.NOT_RUN:
+                most += (
+                    self.plan.grace_seconds / 2
+                )  # cancelled just before its limit: a whole grace, then a rung
             assert fact.seconds <= most, "a test is much longer than its limit allows"
         scopes = {"run", f"layer:{fact.layer}", f"category:{fact.category}"}
         late = [scope for scope in scopes if "budget" in self.halted.get(scope, ())]

@@ -98,6 +98,7 @@ class _Builder:
                     after=frozenset(each for each in before if rng.random() < 0.3),
                     conflicts=frozenset(each for each in ("l0", "l1", "l2") if rng.random() < 0.15),
                     priority=rng.randint(1, 3),
+                    max_lanes=rng.choice((None, None, None, 1, 2)),
                     allow_partial_success=rng.random() < 0.3,
                     min_pass_rate=rng.choice((0.0, 0.5, 0.9)),
                     max_failures=rng.choice((None, None, 0, 2)),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -12,6 +13,7 @@ from test_framework.core.settings import (
     ExecutionSettings,
     LayerCategory,
     LayerSettings,
+    ResourceLimits,
     Settings,
 )
 from test_framework.model.plan import TestInfo
@@ -188,6 +190,15 @@ def test_layers_bring_their_limits_and_dependencies_that_run() -> None:
         None,
     )
     assert two.categories[0].max_lanes == 1
+
+
+def test_a_layer_brings_how_many_lanes_it_may_have() -> None:
+    before = settings()
+    bound = replace(before.layers["one"], limits=ResourceLimits(max_parallel_instances=3))
+    after = replace(before, layers={**before.layers, "one": bound})
+    wish = Wish(layers=("one", "two"))
+    plan = make_plan(after, wish, collected("unit/a::1", "api/b::1"), category, Known(), 0)
+    assert [layer.max_lanes for layer in plan.plan.layers] == [3, None]
 
 
 def test_a_layer_asked_for_alone_waits_for_nothing_and_says_what_is_not_verified() -> None:

@@ -83,6 +83,7 @@ FAULTS = (
         "if not queued or self._worth_waiting(lane, category, cost):",
         "if True:",
     ),
+    Fault("a layer may use one lane too many", FEEDING, "len(users) >= most", "len(users) > most"),
     Fault("a category may use one lane too many", FEEDING, "len(users) < category", "len(users) <= category"),
     Fault(
         "units start beside an exclusive one",
