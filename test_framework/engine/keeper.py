@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 SWEEP_SECONDS = 5.0
-PARTING_SECONDS = 1.0
+PARTING_SECONDS = 3.0
 """how long a process that ends when nobody uses it any more may take for that"""
 PARTING = (b"from multiprocessing.resource_tracker import", b"from multiprocessing.forkserver import")
 """Python's own helpers of a process that is gone; killed, they could not clean up after it (multiprocessing)"""

@@ -136,8 +136,10 @@ def test_python_s_own_helper_of_a_process_that_is_gone_ends_by_itself_and_was_no
     kept: Any,
 ) -> None:
     keeper = kept(
-        "import sys; from multiprocessing import resource_tracker as r; r.ensure_running();"
-        "sys.stdout.write(f'{r._resource_tracker._pid}\\n'); sys.stdout.flush()"
+        "import sys; from multiprocessing import resource_tracker as r; r.ensure_running()\n"
+        "pid = r._resource_tracker._pid\n"
+        "while b'import main' not in open(f'/proc/{pid}/cmdline', 'rb').read(): pass\n"  # it has begun to run
+        "sys.stdout.write(f'{pid}\\n'); sys.stdout.flush()"
     )
     helper = int(keeper.line())
     keeper.told("exited")
