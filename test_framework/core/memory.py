@@ -141,6 +141,8 @@ def compacted(memory: Memory, keep: int) -> Memory:
     """The memory without what nothing refers to, with the newest `keep` snapshots at most."""
     used = {record.run for record in memory.records.values() if record.order >= 0}
     runs = [run for run in memory.snapshots if run in used][-keep:]
+    if len(runs) == len(memory.snapshots):
+        return memory  # every snapshot is referred to, and so is what they hold
     new = Memory(inventories=dict(memory.inventories))
     tables = Tables(new)
 

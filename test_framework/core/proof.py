@@ -212,6 +212,8 @@ def _changed_blocks(memory: Memory, now: Now, stale: set[int], changes: Changes)
         if source in stale:
             names[source][name] = block
     for source, blocks in names.items():
+        if not blocks:
+            continue  # looked through for tests, and nothing of it ran
         path, digest = memory.sources[source]
         gone = now.sources.get(path) is None
         differing = (

@@ -93,6 +93,7 @@ class _Taking:
         self.listings: list[int] = []
         self._digests: dict[str, str] = {}
         self._temporary = os.path.join(os.path.realpath(tempfile.gettempdir()), "")
+        self._whole: dict[str, list[int]] = {}
         self.with_rows: set[str] = set()
 
     def take(self, recording: Recording) -> None:
@@ -245,8 +246,15 @@ class _Taking:
 
     def _whole_file(self, test: str) -> list[int]:
         """Tests that are no functions of their file (docstrings, linters, text) stand in more than its code."""
-        path = file_of(test)
-        name = test.partition("[")[0].rpartition("::")[2]
+        function = test.partition("[")[0]
+        known = self._whole.get(function)
+        if known is None:
+            known = self._whole[function] = self._find_whole_file(function)
+        return known
+
+    def _find_whole_file(self, function: str) -> list[int]:
+        path = file_of(function)
+        name = function.rpartition("::")[2]
         known = self.contents.get(self._current(path), b"")
         if path.endswith(".py") and f"def {name}".encode() in known and name != os.path.basename(path)[:-3]:
             return []
