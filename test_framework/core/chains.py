@@ -50,7 +50,8 @@ class OpenChain:
         while index < self.tail:
             cost += costs[index]
             index += 1
-            if (cost >= seconds or index >= most) and not self.linked(index):
+            ends = index - 1 in self.chain.ends
+            if (ends or cost >= seconds or index >= most) and not self.linked(index):
                 break
         return index, cost
 

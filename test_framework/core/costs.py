@@ -5,7 +5,7 @@ Rules: pure; an unknown cost is the mean of the known ones; tests of a chain kee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from test_framework.model.plan import Chain, TestInfo
 
@@ -16,12 +16,19 @@ class Costs:
     """Estimated seconds of tests, and which tests come first."""
 
     def __init__(
-        self, seconds: Mapping[str, float], failed: Mapping[str, str], whole: frozenset[str]
+        self,
+        seconds: Mapping[str, float],
+        failed: Mapping[str, str],
+        whole: frozenset[str],
+        spoiling: Collection[str] = (),
     ) -> None:
-        """`failed`: tests that come first; `whole`: chains that must not be cut."""
+        """`failed`: tests that come first; `whole`: chains that must not be cut; `spoiling`: tests after which nothing
+        in the same process can be proven.
+        """
         self.seconds = seconds
         self.failed = failed
         self.whole = whole
+        self.spoiling = spoiling
         self.mean = sum(seconds.values()) / len(seconds) if seconds else UNKNOWN_SECONDS
 
     def of(self, test: str) -> float:
@@ -41,7 +48,13 @@ def make_chains(
 def _chain(key: str, tests: list[TestInfo], costs: Costs, rank: Callable[[TestInfo], int] | None) -> Chain:
     linked = any(test.linked for test in tests)
     whole = key in costs.whole
-    failed = costs.failed
+    failed, spoiling = costs.failed, costs.spoiling
+    last = len(tests) - 1
+    ends = (
+        place
+        for place, test in enumerate(tests if spoiling else ())
+        if test.id in spoiling and place < last and tests[place + 1].id not in spoiling
+    )
     return Chain(
         key=key,
         tests=tuple(test.id for test in tests),
@@ -50,4 +63,5 @@ def _chain(key: str, tests: list[TestInfo], costs: Costs, rank: Callable[[TestIn
         exclusive=tests[0].exclusive,
         rank=(sum(1 for test in tests if test.id in failed) if failed else 0)
         + (max(map(rank, tests)) if rank is not None else 0),
+        ends=frozenset(ends),
     )

@@ -136,6 +136,8 @@ class Feeder:
         fresh = self._plan.fresh_seconds
         ends = now + sum(held.unit.seconds for held in lane.units)
         aged = fresh is not None and ends >= lane.began + fresh
+        if not lane.kept and (lane.over or any(held.ends_lane for held in lane.units)):
+            return True
         if lane.kept or not (aged or lane.spent):
             return False
         return not any(category.pool.held_by(lane.number) for category in self._categories)
@@ -181,7 +183,9 @@ class Feeder:
         unit = Unit(self._units, category.layer, category.name, chain.chain.key, tests, cost)
         if not lane.units:
             lane.quiet_until = now + self._plan.shutdown_seconds
-        lane.units.append(Held(unit, category, chain.chain, dict(zip(tests, range(start, end), strict=True))))
+        places = dict(zip(tests, range(start, end), strict=True))
+        ends_lane = self._plan.fresh_seconds is not None and end - 1 in chain.chain.ends
+        lane.units.append(Held(unit, category, chain.chain, places, ends_lane))
         lane.held = False
         lane.began = min(lane.began, now)
         category.busy += 1

@@ -45,6 +45,8 @@ class Held:
     category: CategoryRun
     chain: Chain
     open: dict[str, int] = field(default_factory=dict)
+    ends_lane: bool = False
+    """the lane should end after it"""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +72,8 @@ class Lane:
     """it goes on with other chains however long it has run"""
     spent: bool = False
     """a test of it is to be retried in another process: it ends with its chain"""
+    over: bool = False
+    """nothing that it would run could be proven: it ends now"""
     closed: bool = False
     held: bool = False
     force: Force | None = None

@@ -66,6 +66,8 @@ class Record:
     reasons: list[str] = field(default_factory=list)
     own: list[int] = field(default_factory=list)
     """blocks that the test itself executed, for ranking and explaining; empty: those of its frame"""
+    spoils: bool = False
+    """whether it did something itself for which nothing after it in its process can be proven"""
 
 
 @dataclass(slots=True)

@@ -67,6 +67,8 @@ class Known:
     """chains that must not be cut, because their tests depend on their order"""
     flaky: frozenset[str] = frozenset()
     """tests that history says fail now and then"""
+    spoiling: Collection[str] = ()
+    """tests after which nothing in the same process can be proven"""
     unreached: Collection[str] = ()
     """tests that no change since the commit of `Wish.only_changed` can reach"""
     proven: Collection[str] = ()
@@ -95,7 +97,8 @@ def make_plan(
     """
     chosen = choose(wish, settings)
     gathering = _gathered(settings, wish, chosen, tests, place, known)
-    costs = Costs(known.seconds, known.failed if wish.failed_first or wish.last_failed else {}, known.whole)
+    first = known.failed if wish.failed_first or wish.last_failed else {}
+    costs = Costs(known.seconds, first, known.whole, known.spoiling)
     layers, taken = _layers(settings, wish, chosen, gathering, costs)
     gathering.notes += _without_tests(wish, chosen, settings, gathering.found)
     gathering.notes += _not_verified(chosen, settings)

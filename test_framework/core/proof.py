@@ -123,6 +123,11 @@ def decide(memory: Memory, now: Now, tests: Iterable[str] | None = None) -> dict
     return found
 
 
+def spoiling(memory: Memory) -> frozenset[str]:
+    """Tests that did something themselves for which nothing after them in their process can be proven."""
+    return frozenset(test for test, record in memory.records.items() if record.spoils)
+
+
 def touched(memory: Memory, now: Now, tests: Iterable[str] | None = None) -> dict[str, Reason]:
     """The tests that a change reaches, however they ended last, and those of which nobody can tell."""
     judge = _Judge(memory, now)

@@ -190,6 +190,9 @@ class Scheduler:
         lane.kept = lane.kept or event.kept
         lane.quiet_until = now + self.plan.shutdown_seconds if lane.units else math.inf
         held.category.busy -= 1
+        if held.ends_lane and not lane.kept:
+            lane.over = True
+            held.category.pool.release(lane.number)
         if lane.test in held.open:
             lane.test, lane.test_until = "", math.inf
         for test in held.open:

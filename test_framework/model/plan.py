@@ -45,6 +45,8 @@ class Chain:
     exclusive: bool = False
     rank: int = 0
     """chains of a higher rank are begun first, whatever their cost"""
+    ends: frozenset[int] = frozenset()
+    """places of tests after which their process should end, since nothing that follows in it could be proven"""
 
 
 @dataclass(frozen=True, slots=True)

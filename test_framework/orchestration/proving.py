@@ -110,7 +110,7 @@ class Proving:
 
     def proofs(self, collection: Collection, known: Known, run: str) -> tuple[Known, dict[str, Proven]]:
         """What is known, with the tests that need not run (but those that are audited), and what proves them."""
-        from test_framework.core.proof import Proven, audit, decide
+        from test_framework.core.proof import Proven, audit, decide, spoiling
         from test_framework.core.selection import why_not_chosen
 
         preparation, remembered = self._preparation, self._remembered
@@ -131,7 +131,7 @@ class Proving:
         decisions = decide(remembered.memory, remembered.now, tests)
         self._decisions = audit(decisions, run, audit_share(os.environ))
         proofs = {test: one for test, one in self._decisions.items() if isinstance(one, Proven)}
-        known = replace(known, proven=frozenset(proofs))
+        known = replace(known, proven=frozenset(proofs), spoiling=spoiling(remembered.memory))
         if self._narrowed:
             found = self.gate()
             reason = why_not_chosen(preparation.wish)

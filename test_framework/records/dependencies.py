@@ -92,8 +92,8 @@ def encode_memory(memory: Memory) -> dict[str, Any]:
             one.order,
             round(one.seconds, 6),
             one.outcome,
+            *_rest_of(one),
         ]
-        + ([one.reasons, one.own] if one.own else [one.reasons] if one.reasons else [])
         for test, one in memory.records.items()
     ]
     return {
@@ -115,6 +115,13 @@ def encode_memory(memory: Memory) -> dict[str, Any]:
         "records": records,
         "inventories": inventories,
     }
+
+
+def _rest_of(record: Record) -> list[Any]:
+    """What most records do not have."""
+    if record.spoils:
+        return [record.reasons, record.own, True]
+    return [record.reasons, record.own] if record.own else [record.reasons] if record.reasons else []
 
 
 def _columns(table: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

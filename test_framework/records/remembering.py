@@ -40,6 +40,8 @@ from test_framework.records.sources import Sources
 KEEP_SNAPSHOTS = 24
 KEEP_INVENTORIES = 12
 MOST_REASONS = 3
+EARLIER = " ran before it in the same process: "
+"""stands in the reason that a test inherits (engine/inside/recorder.py)"""
 CLOCK_SLACK_SECONDS = 0.5
 
 
@@ -141,7 +143,8 @@ class _Taking:
         if row.test in self.with_rows and "it ran more than once" not in every:
             every.append("it ran more than once")
         self.with_rows.add(row.test)
-        record = Record(self.run.id, process, order, ending.seconds, ending.outcome.value, every, own)
+        spoils = any(EARLIER not in why for why in row.reasons)
+        record = Record(self.run.id, process, order, ending.seconds, ending.outcome.value, every, own, spoils)
         bad = ending.outcome not in PROVABLE or bool(ending.reasons)
         self._put(row.test, record, replaces_proof=bad or not every)
 

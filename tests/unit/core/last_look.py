@@ -34,6 +34,7 @@ class LastLook:
             if book.lane is not None and book.ready and not book.forces and not book.lane.died_of:
                 assert book.closed, "a lane ended that was not told to"
         self.bad_tests_had_their_tries()
+        self.spoiled_processes_ended()
         self.links_were_kept()
         self.whole_chains_ran_in_order()
         self.ended_in_time(now)
@@ -50,6 +51,18 @@ class LastLook:
                 assert self.referee.attempts[test] == tries, (
                     "a bad test was not retried as often as it may be"
                 )
+
+    def spoiled_processes_ended(self) -> None:
+        if self.referee.plan.fresh_seconds is None:
+            return
+        for book in self.referee.past:
+            ran = book.lane.ran if book.lane is not None else []
+            for test in ran[:-1]:
+                place = self.referee.places[test]
+                links, after = place.chain.links, place.index + 1
+                spoils = place.index in place.chain.ends and self.referee.attempts[test] == 1
+                linked = bool(links) and after < len(links) and links[after]
+                assert linked or not spoils, "a process went on after a test that spoiled it"
 
     def links_were_kept(self) -> None:
         for book in self.referee.past:

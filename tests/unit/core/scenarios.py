@@ -147,6 +147,7 @@ class _Builder:
             links=tuple(index > 0 and rng.random() < 0.5 for index in range(count)) if linking else (),
             exclusive=rng.random() < 0.15,
             rank=rng.choice((0, 0, 0, 1)),
+            ends=frozenset(index for index in range(count) if rng.random() < 0.1),
         )
 
     def fate(self, wild: list[str]) -> str:

@@ -351,3 +351,11 @@ def planned_tests(planned: Planned) -> set[str]:
         for chain in each.chains
         for test in chain.tests
     }
+
+
+def test_a_process_ends_after_the_last_of_several_tests_that_spoil_it() -> None:
+    tests = collected(*(f"unit/b::{number}" for number in range(6)))
+    known = Known(spoiling={"unit/b::1", "unit/b::2", "unit/b::5"})
+    planned = make_plan(settings(), Wish(explicit_paths=True), tests, category, known)
+    [chain] = planned.plan.layers[0].categories[0].chains
+    assert chain.ends == {2}, "1 and 5 are followed by what cannot be proven anyway, or by nothing"

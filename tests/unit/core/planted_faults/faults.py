@@ -41,8 +41,8 @@ FAULTS = (
     Fault(
         "a unit may end between linked tests",
         CHAINS,
-        "if (cost >= seconds or index >= most) and not self.linked(index):",
-        "if cost >= seconds or index >= most:",
+        "if (ends or cost >= seconds or index >= most) and not self.linked(index):",
+        "if ends or cost >= seconds or index >= most:",
     ),
     Fault(
         "a chain may be divided between linked tests",
@@ -112,6 +112,8 @@ FAULTS = (
         "if lane.kept or not (aged or lane.spent)",
         "if not (aged or lane.spent)",
     ),
+    Fault("a spoiled process goes on", SCHEDULER, "if held.ends_lane and not lane.kept:", "if False:"),
+    Fault("a unit goes on after a test that spoils", CHAINS, "if (ends or cost", "if (cost"),
     Fault("a retry has the same process", FEEDING, "not (aged or lane.spent)", "not aged"),
     Fault(
         "a test is retried for ever",
