@@ -91,6 +91,8 @@ def plan_as_text(planned: Planned, verbose: bool) -> list[str]:
         lines += [f"  {ascii(test)[1:-1]}" for test in (tests if verbose else tests[:MOST_NAMES])]
         if len(tests) > MOST_NAMES and not verbose:
             lines.append(f"  and {len(tests) - MOST_NAMES} more")
+    if planned.proven:
+        lines.append(f"proven: {len(planned.proven)} tests that need not run")
     if planned.deselected:
         lines.append(f"left out: {planned.deselected} tests")
     lines += [f"note: {note}" for note in planned.notes]

@@ -64,6 +64,8 @@ def collected(state: RunState) -> list[Line]:
     text = f"collected {count(planned.collected, 'test')} in {duration(planned.collection_seconds)}"
     if planned.deselected:
         text += f", {planned.deselected} deselected"
+    if planned.planned != planned.collected:
+        text += f", {planned.planned} to run"
     if planned.estimate_seconds:
         text += f", estimate {clock(planned.estimate_seconds)}"
     block = [plain("; ".join([", ".join(versions), text]) if versions else text)]

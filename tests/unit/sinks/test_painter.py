@@ -49,6 +49,7 @@ def planned(*layers):
     state.apply(
         f.RunPlanned(
             collected=300,
+            planned=290,
             deselected=7,
             collection_seconds=1.25,
             estimate_seconds=71.0,
@@ -65,7 +66,7 @@ def test_the_header_says_who_runs_what_and_how():
     state = planned("a")
     assert shown(header(state) + collected(state)) == [
         "apex 1.2: farm, nightly, environment staging, 1 lane, at most 1 min 30 s",
-        "Python 3.12.1; collected 300 tests in 1.2 s, 7 deselected, estimate 1 min 11 s",
+        "Python 3.12.1; collected 300 tests in 1.2 s, 7 deselected, 290 to run, estimate 1 min 11 s",
         "lanes: spawn, threads after collection",
         "note: layer e2e is not configured",
     ]
