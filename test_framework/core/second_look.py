@@ -8,13 +8,21 @@ pytest would have taken.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from test_framework.model.facts import TestFinished
 from test_framework.model.plan import Chain, LayerPlan, Plan, Unit
 
 LEAST_SECONDS = 3.0
 """so much a second look may always take"""
+RESOURCE = re.compile(
+    r"\b(FileExistsError|FileNotFoundError|PermissionError|IsADirectoryError|NotADirectoryError|BlockingIOError|"
+    r"BrokenPipeError|Connection\w*Error|OSError|IOError|TimeoutError|OperationalError|DatabaseError)\b|\[Errno \d+\]"
+)
+LAST_CHARACTERS = 2000
+"""of a traceback, in which its exception is named"""
 
 
 class Order:
@@ -78,6 +86,11 @@ class SecondLook:
     """suspects that are not looked at, because that would take too long"""
     seconds: float
     """of all that has to run again"""
+
+
+def names_a_resource(fact: TestFinished) -> bool:
+    """Whether a failure speaks of what there is one of (a file, a directory, a database, a connection)."""
+    return RESOURCE.search(f"{fact.message}\n{fact.detail[-LAST_CHARACTERS:]}") is not None
 
 
 def time_left(took: Mapping[str, float], elapsed: float) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from test_framework.core.second_look import SecondLook, second_look, time_left
+from test_framework.core.second_look import SecondLook, names_a_resource, second_look, time_left
 from test_framework.engine.dispatcher import CONTENDED, LANE_DEPENDENT, ORDER_DEPENDENT, Dispatcher
 from test_framework.engine.executor import Collection, Executor, Recording
 from test_framework.engine.journal import Journal
@@ -24,7 +24,7 @@ from test_framework.orchestration.test_orchestrator_agent import ERRORS_REASON, 
 FRESH_SECONDS = 0.25
 """A recorded test depends on all that ran in its process. A fresh process costs some 10 ms, so each runs this long."""
 SAMPLED = 0.25
-"""share of the time left in which failures without a sign that lanes had a part in them are judged again"""
+"""share of the time left in which failures that may come from another lane are judged again, before the rest of them"""
 AGAIN = {
     CONTENDED: (
         "{count} tests needed a port that another lane held; they ran again by themselves "
@@ -131,9 +131,9 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
     async def _look_again(self, programme: Programme, tests: Mapping[str, TestInfo]) -> None:
         """Failures that may be of our making are judged again, as pytest would have run them.
 
-        First those that ran in another order than pytest's or needed what another lane held. Then the others, by
-        themselves, for what lanes do to each other leaves no trace: a few, and the rest only where those come out
-        better.
+        First those that ran in another order than pytest's or needed what another lane held. Then, by themselves,
+        those that speak of a file, a database or a connection, which another lane may have used: a few, and the rest
+        only where those come out better.
         """
         state, first, plan = self.journal.state, self._dispatcher, programme.planned.plan
         if first is None:
@@ -156,7 +156,9 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             alone = replace(plan, lanes=1)
             judged = suspects - left if plan.lanes == 1 else frozenset()
             for share in (SAMPLED, 1.0):
-                remaining = first.bad() - judged
+                remaining = frozenset(
+                    test for test in first.bad() - judged if names_a_resource(state.failures[test])
+                )
                 look = second_look(alone, remaining, seconds, share * self._time_left(seconds))
                 await self._judge_again(look, tests, LANE_DEPENDENT)
                 judged |= look.suspects if look is not None else frozenset()

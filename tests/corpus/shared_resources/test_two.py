@@ -8,11 +8,3 @@ import pytest
 def test_uses_the_directory(output, number):
     time.sleep(0.05)
     assert os.path.isdir(output)
-
-
-def test_writes_a_file_of_a_fixed_name():
-    with open("file.txt", "w") as file:
-        file.write("two")
-    time.sleep(0.3)
-    with open("file.txt") as file:
-        assert file.read() == "two"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from test_framework.core.second_look import LEAST_SECONDS, Order, second_look, time_left
+from test_framework.core.second_look import LEAST_SECONDS, Order, names_a_resource, second_look, time_left
+from test_framework.model.facts import TestFinished
+from test_framework.model.outcome import Outcome
 from test_framework.model.plan import CategoryPlan, Chain, LayerPlan, Plan, Unit
 
 TESTS = tuple(f"t{number}" for number in range(12))
@@ -116,3 +119,23 @@ def test_a_second_look_has_the_time_that_plain_pytest_would_still_need_and_a_lit
     order.took("b0", 40.0)
     assert time_left(order.seconds, 55.0) == 45.0
     assert time_left(order.seconds, 99.0) == LEAST_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("message", "named"),
+    [
+        ("FileExistsError: [Errno 17] File exists: 'output'", True),
+        ("sqlite3.OperationalError: database is locked", True),
+        ("ConnectionResetError", True),
+        ("AssertionError: assert 1 == 2", False),
+        ("ValueError: no such thing", False),
+    ],
+)
+def test_only_failures_that_name_what_there_is_one_of_may_come_from_another_lane(
+    message: str, named: bool
+) -> None:
+    fact = TestFinished(
+        test="t.py::a", attempt=1, outcome=Outcome.FAILED, category="unit", layer="fast", worker="gw0", seconds=0.1,
+        message=message,
+    )  # fmt: skip
+    assert names_a_resource(fact) is named
