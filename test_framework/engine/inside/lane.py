@@ -151,8 +151,9 @@ class Lane:
         if hasattr(config.option, "maxfail"):
             config.option.maxfail = 0
         faulthandler.enable(self.crash_fd, all_threads=True)
-        faulthandler.register(DUMP, file=self.crash_fd, all_threads=True, chain=False)
-        signal.signal(INTERRUPT, self._on_interrupt)
+        for number in (INTERRUPT, DUMP):  # a dump's signal can end a call in C, and no test may pass by that
+            signal.signal(number, self._on_interrupt)
+        faulthandler.register(DUMP, file=self.crash_fd, all_threads=True, chain=True)
         if self.message["lanes"] > 1:
             watch_ports(self._port_lost)
         config.pluginmanager.register(self, "apex-lane")
@@ -262,9 +263,8 @@ class Lane:
 
     def _end_run(self, request: BaseException | str | bool) -> None:
         """A test or a plug-in asked for the end of the run, as `pytest.exit` does."""
-        reason = (
-            request if isinstance(request, str) else getattr(request, "msg", "") or type(request).__name__
-        )
+        said = getattr(request, "msg", "") or type(request).__name__
+        reason = request if isinstance(request, str) else said
         kind = "KeyboardInterrupt" if isinstance(request, KeyboardInterrupt) else "exit"
         self.ended = str(reason)
         self._say(["x", self.ended, getattr(request, "returncode", None), kind])
