@@ -127,6 +127,14 @@ def write_lock(root: Path, *, digest: str | None = None) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """A shell starts its background jobs with SIGINT ignored, and whatever those start inherits that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Iterator[Clone]:
     root = tmp_path / "a clone"
