@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         ("full", "whole cold run against serial pytest, pytest-xdist, pytest-split and the limit"),
         ("start", "time to the first result, and answers that need no test"),
         ("cost", "what our own processes cost at 1,000 to 100,000 tests"),
+        ("mutations", "planted faults: no test that fails may have been taken as proven"),
         ("all", "parity, full, start and cost on one page"),
     ):
         one = verbs.add_parser(verb, help=words, description=words)
@@ -100,6 +101,8 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--real-100000", action="store_true", help="cost: really run a project of 100,000 tests"
     )
+    parser.add_argument("--count", type=int, default=40, help="mutations: planted faults a suite (40)")
+    parser.add_argument("--seed", type=int, default=1, help="mutations: which ones are chosen (1)")
     parser.add_argument("--save", action="store_true", help="also write the page below benchmarks/results/")
 
 
@@ -119,7 +122,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
 
 def _measure(arguments: argparse.Namespace) -> int:
-    from benchmarks import cost, full, parity, start
+    from benchmarks import cost, full, mutations, parity, start
 
     work: Path = arguments.work.resolve()
     verb: str = arguments.verb
@@ -140,6 +143,8 @@ def _measure(arguments: argparse.Namespace) -> int:
     parts: list[Callable[[], bool]] = []
     if compared:
         parts.append(lambda: parity.measure(page, compared, options))
+    if verb == "mutations":
+        parts.append(lambda: mutations.measure(page, timed, arguments.count, arguments.seed))
     if verb in ("full", "all"):
         parts.append(lambda: full.measure(page, timed, options, arguments.rounds))
     if verb in ("start", "all"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import random
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,10 +75,11 @@ def sample(mutants: Mapping[str, Sequence[Mutant]], count: int, seed: int) -> li
 
 
 def _parses(source: bytes) -> bool:
-    try:
-        compile(source, "<mutant>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return False
+    with warnings.catch_warnings(action="ignore"):  # a fault may well be bad style
+        try:
+            compile(source, "<mutant>", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError):
+            return False
     return True
 
 
