@@ -34,6 +34,7 @@ class LastLook:
             if book.lane is not None and book.ready and not book.forces and not book.lane.died_of:
                 assert book.closed, "a lane ended that was not told to"
         self.bad_tests_had_their_tries()
+        self.failed_categories_hold_a_failure()
         self.spoiled_processes_ended()
         self.links_were_kept()
         self.whole_chains_ran_in_order()
@@ -51,6 +52,15 @@ class LastLook:
                 assert self.referee.attempts[test] == tries, (
                     "a bad test was not retried as often as it may be"
                 )
+
+    def failed_categories_hold_a_failure(self) -> None:
+        """A test that passed in the end, when it was retried, fails nothing."""
+        bad = {fact.category for fact in self.referee.finished.values() if fact.outcome in BAD}
+        for scope, status in self.referee.ended.items():
+            kind, _, name = scope.partition(":")
+            assert kind != "category" or status != "failed" or name in bad, (
+                "a category failed without a failure"
+            )
 
     def spoiled_processes_ended(self) -> None:
         if self.referee.plan.fresh_seconds is None:
