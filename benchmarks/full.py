@@ -116,7 +116,7 @@ def _warm_up(prepared: Prepared, options: Options, record: Path) -> int:
         codes.append(code)
     if not record.is_file():
         raise BenchmarkError(f"{prepared.name}: plain pytest left no record, see {prepared.logs}")
-    time_commands(contender(prepared, OURS, [commands.ours(prepared, options)]))
+    time_commands(contender(prepared, OURS, [commands.ours(prepared, options, "--no-cache")]))
     return codes[-1]
 
 
@@ -168,7 +168,7 @@ def _contenders(
         return complaint
 
     ours = [commands.ours(prepared, options, "--no-recorder")]
-    recording = [commands.ours(prepared, options)]
+    recording = [commands.ours(prepared, options, "--no-cache")]
     return [
         contender(prepared, SERIAL, [commands.serial(prepared, options)], expected),
         contender(prepared, XDIST, [commands.xdist(prepared, options)], expected),

@@ -44,7 +44,9 @@ def _compare(prepared: Prepared, options: Options) -> tuple[list[str], list[str]
     plain_exit = _run(prepared, commands.recorded(prepared, record, options), "plain.txt")
     notes = [] if record.is_file() else [f"plain pytest left no record, see {prepared.logs / 'plain.txt'}"]
     plain = outcomes.fold_reports(outcomes.read_lines(record)) if record.is_file() else {}
-    our_exit = _run(prepared, commands.ours(prepared, options, "--progress-mode", "json"), "ours.jsonl")
+    our_exit = _run(
+        prepared, commands.ours(prepared, options, "--no-cache", "--progress-mode", "json"), "ours.jsonl"
+    )
     try:
         ours = outcomes.fold_facts(outcomes.read_lines(prepared.logs / "ours.jsonl"))
     except ValueError as error:

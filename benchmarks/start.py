@@ -105,7 +105,7 @@ def _plain_first_result(prepared: Prepared, options: Options) -> float | None:
 
 def _our_first_result(prepared: Prepared, options: Options) -> float | None:
     """Seconds until the first `test.finished` stands on our standard output."""
-    argv = commands.ours(prepared, options, "--progress-mode", "json")
+    argv = commands.ours(prepared, options, "--no-cache", "--progress-mode", "json")
     first = None
     began = time.clock_gettime(time.CLOCK_MONOTONIC)
     with (

@@ -222,6 +222,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         help="do not record it: nothing is proven, by this run or the next",
     )
     add("--no-cache", action="store_true", help="run every test, whatever is proven")
+    add("--observation", action="store_true", help="choose tests, run all of them, and compare")
     add("--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone")
     add("--pdb", action="store_true", help="debugger on failure: one lane, in this terminal")
 
@@ -237,6 +238,12 @@ def _add_stopping(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     add("--test-timeout", type=_seconds, metavar="TIME", help="limit of each test: 90, 1.5, 90s, 2m, 1h")
     add("--run-timeout", type=_seconds, metavar="TIME", help="limit of the whole run")
+    add(
+        "--time",
+        type=_seconds,
+        metavar="TIME",
+        help="run what is most telling in this time; the rest is owed",
+    )
     add(
         "--retries",
         type=_count,

@@ -30,6 +30,7 @@ def may_be_answered(preparation: Preparation) -> bool:
     for_more = (
         options.verbose, options.junitxml, options.output, options.dry_run, options.no_capture, options.pdb,
         options.no_cache, options.last_failed, options.resume_from, options.only_changed,
+        options.observation,
         preparation.settings.plugins, preparation.notes,
         preparation.named_tests,
     )  # fmt: skip

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 SWITCHES = (
     "real-llm", "real-services", "disable-auto-split", "cypress-headed", "background-e2e", "queue-e2e",
-    "background-status", "observation", "no-warm",
+    "background-status", "no-warm",
 )  # fmt: skip
 VALUES = (
     "window-size", "background-category", "background-results", "kill-background", "background-timeout", "shard",
-    "time", "ctrf", "resume", "attach", "executor",
+    "ctrf", "resume", "attach", "executor",
 )  # fmt: skip
 CHOICES = {
     "splitting-strategy": (

@@ -1,67 +1,100 @@
-"""What tests are expected to cost, and the chains that are made of them.
+"""What tests are expected to cost and to find, and the chains that are made of them.
 
 Rules: pure; an unknown cost is the mean of the known ones; tests of a chain keep pytest's order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
+from test_framework.core.ranking import UNREMARKABLE, rank
 from test_framework.model.plan import Chain, TestInfo
 
 UNKNOWN_SECONDS = 0.01
+OF_LIKELIHOOD = 3
+"""A step of likelihood outweighs what a filter says (-1 to 1)."""
+FAILED_FIRST = 1000
+"""What was asked to come first outweighs both."""
 
 
 class Costs:
-    """Estimated seconds of tests, and which tests come first."""
+    """Estimated seconds of tests, how likely they are to fail, and which of them come first."""
 
     def __init__(
         self,
         seconds: Mapping[str, float],
-        failed: Mapping[str, str],
-        whole: frozenset[str],
+        failed: Collection[str] = (),
+        whole: frozenset[str] = frozenset(),
         spoiling: Collection[str] = (),
+        *,
+        chances: Mapping[str, float] = MappingProxyType({}),
+        bad: Collection[str] = (),
     ) -> None:
-        """`failed`: tests that come first; `whole`: chains that must not be cut; `spoiling`: tests after which nothing
-        in the same process can be proven.
+        """`failed`: tests that come before all others; `whole`: chains that must not be cut; `spoiling`: tests after
+        which nothing in the same process can be proven; `chances`: of failing, where they are remarkable; `bad`: tests
+        whose last outcome was bad.
         """
         self.seconds = seconds
         self.failed = failed
         self.whole = whole
         self.spoiling = spoiling
+        self.chances = chances
+        self.bad = bad
         self.mean = sum(seconds.values()) / len(seconds) if seconds else UNKNOWN_SECONDS
 
     def of(self, test: str) -> float:
         return self.seconds.get(test, self.mean)
 
+    def chance_of(self, test: str) -> float:
+        return self.chances.get(test, UNREMARKABLE)
+
+    def rank(self, tests: Sequence[TestInfo], seconds: float, *, finely: bool) -> int:
+        """How early a chain of these tests, which takes so long, should begin."""
+        failed = sum(1 for test in tests if test.id in self.failed) if self.failed else 0
+        if not (finely or self.chances):
+            return FAILED_FIRST * failed
+        likely = rank([self.chance_of(test.id) for test in tests], seconds, finely=finely)
+        return FAILED_FIRST * failed + OF_LIKELIHOOD * likely
+
 
 def make_chains(
-    tests: Iterable[TestInfo], costs: Costs, rank: Callable[[TestInfo], int] | None = None
+    tests: Iterable[TestInfo],
+    costs: Costs,
+    favour: Callable[[TestInfo], int] | None = None,
+    *,
+    finely: bool = False,
 ) -> tuple[Chain, ...]:
-    """Tests that share a chain, in pytest's order."""
+    """Tests that share a chain, in pytest's order.
+
+    `favour`: what a filter of the configuration says of a test, from -1 to 1; `finely`: not all of them will get their
+    turn.
+    """
     members: dict[str, list[TestInfo]] = {}
     for test in tests:
         members.setdefault(test.chain, []).append(test)
-    return tuple(_chain(key, rows, costs, rank) for key, rows in members.items())
+    return tuple(_chain(key, rows, costs, favour, finely=finely) for key, rows in members.items())
 
 
-def _chain(key: str, tests: list[TestInfo], costs: Costs, rank: Callable[[TestInfo], int] | None) -> Chain:
+def _chain(
+    key: str, tests: list[TestInfo], costs: Costs, favour: Callable[[TestInfo], int] | None, *, finely: bool
+) -> Chain:
     linked = any(test.linked for test in tests)
     whole = key in costs.whole
-    failed, spoiling = costs.failed, costs.spoiling
+    spoiling = costs.spoiling
     last = len(tests) - 1
     ends = (
         place
         for place, test in enumerate(tests if spoiling else ())
         if test.id in spoiling and place < last and tests[place + 1].id not in spoiling
     )
+    seconds = tuple(costs.of(test.id) for test in tests)
     return Chain(
         key=key,
         tests=tuple(test.id for test in tests),
-        costs=tuple(costs.of(test.id) for test in tests),
+        costs=seconds,
         links=tuple(whole or test.linked for test in tests) if linked or whole else (),
         exclusive=tests[0].exclusive,
-        rank=(sum(1 for test in tests if test.id in failed) if failed else 0)
-        + (max(map(rank, tests)) if rank is not None else 0),
+        rank=costs.rank(tests, sum(seconds), finely=finely) + (max(map(favour, tests)) if favour else 0),
         ends=frozenset(ends),
     )

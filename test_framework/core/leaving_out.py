@@ -31,6 +31,8 @@ class Gathering:
     owed: list[Owed] = field(default_factory=list)
     proven: list[tuple[str, str, str]] = field(default_factory=list)
     """(test, category, layer)"""
+    for_time: set[str] = field(default_factory=set)
+    """those of the owed that no budget had room for"""
     deselected: int = 0
     notes: list[str] = field(default_factory=list)
 

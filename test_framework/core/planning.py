@@ -7,36 +7,30 @@ of the known. 100,000 tests are planned in under a second.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
-from test_framework.core.costs import Costs, make_chains
+from test_framework.core.costs import Costs
+from test_framework.core.layering import SELECTED, Layering, least
 from test_framework.core.leaving_out import (
     Gathering,
-    apply_filters,
     leave_out_environment,
     named,
     owe_other_environments,
-    owe_real_models,
     resume,
 )
-from test_framework.core.ordering import ordered, urgency
+from test_framework.core.ordering import ordered
 from test_framework.core.selection import (
     DEFAULT_PARALLEL_LAYERS,
     EVERYTHING,
-    LEGACY,
-    UNLAYERED,
     Chosen,
     Wish,
     choose,
     homes,
     why_not_chosen,
 )
-from test_framework.core.settings import CategorySettings, LayerCategory, LayerSettings, Settings
-from test_framework.model.plan import CategoryPlan, LayerPlan, Plan, TestInfo
-
-SELECTED = "selected"
+from test_framework.core.settings import Settings
+from test_framework.model.plan import Plan, TestInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +48,8 @@ class Planned:
     """wall time on the plan's lanes; None when no duration is known"""
     strict_layers: frozenset[str] = frozenset()
     must_run: frozenset[str] = frozenset()
+    for_time: Collection[str] = ()
+    """the owed tests that no budget had room for"""
     notes: tuple[str, ...] = ()
 
 
@@ -71,6 +67,8 @@ class Known:
     """tests after which nothing in the same process can be proven"""
     unreached: Collection[str] = ()
     """tests that no change since the commit of `Wish.only_changed` can reach"""
+    chances: Mapping[str, float] = field(default_factory=dict)
+    """of failing now, for tests of which something speaks for it"""
     proven: Collection[str] = ()
     """tests that would end as they did when they last ran, so that they need not"""
     uncollected: Sequence[tuple[str, str, str]] = ()
@@ -98,8 +96,10 @@ def make_plan(
     chosen = choose(wish, settings)
     gathering = _gathered(settings, wish, chosen, tests, place, known)
     first = known.failed if wish.failed_first or wish.last_failed else {}
-    costs = Costs(known.seconds, first, known.whole, known.spoiling)
-    layers, taken = _layers(settings, wish, chosen, gathering, costs)
+    costs = Costs(known.seconds, first, known.whole, known.spoiling, chances=known.chances, bad=known.failed)
+    execution = settings.execution
+    lanes = least(wish.lanes, execution.max_global_parallel_tests) or 1
+    layers, taken = Layering(settings, wish, chosen, gathering, costs, lanes).layers()
     gathering.notes += _without_tests(wish, chosen, settings, gathering.found)
     gathering.notes += _not_verified(chosen, settings)
     in_layer = Counter(layer for _, _, layer in gathering.proven)
@@ -109,13 +109,11 @@ def make_plan(
         gathering.owe(category, settings.layer_of(category) or "", reason)
     if chosen.layers or not wish.explicit_paths:
         layers = ordered(layers, settings)
-    execution = settings.execution
-    lanes = _least(wish.lanes, execution.max_global_parallel_tests) or 1
     most_layers = wish.max_parallel_layers or DEFAULT_PARALLEL_LAYERS
     plan = Plan(
         layers=layers,
         lanes=lanes,
-        budget_seconds=_least(wish.run_timeout, execution.global_timeout_seconds),
+        budget_seconds=least(least(wish.run_timeout, wish.time), execution.global_timeout_seconds),
         max_failures=wish.max_failures or maxfail,
         fail_fast_mode=_fail_fast_mode(wish),
         flaky=known.flaky,
@@ -142,6 +140,7 @@ def make_plan(
             for chain in category.chains
             for test in chain.tests
         ),
+        for_time=gathering.for_time,
         notes=tuple(gathering.notes),
     )
 
@@ -227,151 +226,3 @@ def _fail_fast_mode(wish: Wish) -> str:
     if wish.fast_fail:
         return "first_failure"
     return "category_failure" if wish.legacy else "layers"
-
-
-def _layers(
-    settings: Settings, wish: Wish, chosen: Chosen, gathering: Gathering, costs: Costs
-) -> tuple[tuple[LayerPlan, ...], set[str]]:
-    """The layers with their tests, and the categories whose tests are in them or owed for a reason of their own."""
-    there = gathering.by_category
-    if wish.explicit_paths and not chosen.layers:
-        categories = [_free_category(settings, name, wish, there[name], costs) for name in there]
-        return (LayerPlan(SELECTED, "Selected tests", tuple(categories), mode="parallel"),), set(there)
-    if not chosen.layers:
-        mode = "hybrid" if wish.parallel else "sequential"
-        plans = _loose_categories(settings, wish, chosen.categories, gathering, costs)
-        return (LayerPlan(LEGACY, "Categories", plans, mode=mode),), set(chosen.categories)
-    layers = [
-        _layer(settings, settings.layers[name], wish, gathering, costs, chosen) for name in chosen.layers
-    ]
-    taken = {place.name for name in chosen.layers for place in settings.layers[name].categories}
-    if chosen.categories:
-        loose = _loose_categories(settings, wish, chosen.categories, gathering, costs)
-        if loose or any(row[2] == UNLAYERED for row in (*gathering.owed, *gathering.proven)):
-            layers.append(LayerPlan(UNLAYERED, "Categories of no layer", loose, mode="hybrid"))
-        taken |= set(chosen.categories)
-    rest = [name for name in there if name not in taken]
-    if wish.explicit_paths and rest:
-        extra = [_free_category(settings, name, wish, there[name], costs) for name in rest]
-        layers[-1] = replace(layers[-1], categories=(*layers[-1].categories, *extra))
-        taken |= set(rest)
-    return tuple(layers), taken
-
-
-def _layer(
-    settings: Settings,
-    layer: LayerSettings,
-    wish: Wish,
-    gathering: Gathering,
-    costs: Costs,
-    chosen: Chosen,
-) -> LayerPlan:
-    ranks: dict[str, Callable[[TestInfo], int]] = {}
-    if not wish.explicit_paths:
-        for place in layer.categories:
-            if not wish.real_llm:
-                owe_real_models(gathering, layer, place, settings)
-            rank = apply_filters(gathering, layer, place)
-            if rank is not None:
-                ranks[place.name] = rank
-    there = gathering.by_category
-    categories = [
-        _layer_category(settings, place, wish, there[place.name], costs, ranks.get(place.name))
-        for place in layer.categories
-        if place.name in there
-    ]
-    return LayerPlan(
-        id=layer.id,
-        name=layer.name,
-        categories=tuple(categories),
-        mode=layer.mode,
-        budget_seconds=layer.max_duration_seconds,
-        fail_fast=layer.fail_fast_strategy,
-        depends_on=frozenset(layer.dependencies) & frozenset(chosen.layers),
-        max_lanes=layer.limits.max_parallel_instances,
-        allow_partial_success=layer.allow_partial_success,
-        min_pass_rate=layer.min_pass_rate,
-        max_failures=layer.max_failures,
-        critical_tests_must_pass=layer.critical_tests_must_pass,
-    )
-
-
-def _layer_category(
-    settings: Settings,
-    place: LayerCategory,
-    wish: Wish,
-    tests: Iterable[TestInfo],
-    costs: Costs,
-    rank: Callable[[TestInfo], int] | None,
-) -> CategoryPlan:
-    category = settings.categories.get(place.name)
-    return CategoryPlan(
-        name=place.name,
-        chains=make_chains(tests, costs, rank),
-        budget_seconds=place.timeout_seconds,
-        test_timeout_seconds=_least(place.test_timeout_seconds, wish.test_timeout),
-        max_lanes=_max_lanes(category, place.max_lanes),
-        critical=category.critical if category is not None else False,
-        retries=_retries(category, wish),
-        alone=category is not None and not category.parallel_safe,
-        urgency=urgency(category),
-    )
-
-
-def _loose_categories(
-    settings: Settings, wish: Wish, names: Iterable[str], gathering: Gathering, costs: Costs
-) -> tuple[CategoryPlan, ...]:
-    """Categories outside the configured layers, with limits of their own."""
-    there = gathering.by_category
-    chosen = [settings.categories[name] for name in names if name in there]
-    return tuple(
-        CategoryPlan(
-            name=category.name,
-            chains=make_chains(there[category.name], costs),
-            budget_seconds=category.timeout_seconds,
-            test_timeout_seconds=wish.test_timeout,
-            max_lanes=_max_lanes(category, None),
-            critical=category.critical,
-            retries=_retries(category, wish),
-            alone=not category.parallel_safe,
-            urgency=urgency(category),
-        )
-        for category in chosen
-    )
-
-
-def _free_category(
-    settings: Settings, name: str, wish: Wish, tests: Iterable[TestInfo], costs: Costs
-) -> CategoryPlan:
-    """A category of explicitly named tests: no budget but the test's own limit."""
-    category = settings.categories.get(name)
-    return CategoryPlan(
-        name=name,
-        chains=make_chains(tests, costs),
-        test_timeout_seconds=wish.test_timeout,
-        max_lanes=_max_lanes(category, None),
-        critical=category.critical if category is not None else False,
-        retries=_retries(category, wish),
-        urgency=urgency(category),
-    )
-
-
-def _retries(category: CategorySettings | None, wish: Wish) -> int:
-    if wish.retries is not None:
-        return wish.retries
-    return category.retry_count if category is not None else 0
-
-
-def _max_lanes(category: CategorySettings | None, of_layer: int | None) -> int | None:
-    if category is not None and not category.parallel_safe:
-        return 1
-    return _least(of_layer, category.max_parallel_instances if category is not None else None)
-
-
-Number = TypeVar("Number", int, float)
-
-
-def _least(one: Number | None, other: Number | None) -> Number | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)

@@ -50,6 +50,8 @@ class Wish:
     max_failures: int = 0
     test_timeout: float | None = None
     run_timeout: float | None = None
+    time: float | None = None
+    """the run's time, for which the tests most likely to fail are chosen"""
     lanes: int = 1
     grace_seconds: float = 5.0
     last_failed: bool = False

@@ -197,6 +197,8 @@ class TestOwed:
     category: str
     layer: str
     reason: str
+    for_time: bool = False
+    """whether only a budget kept it from running: the same command may run it another time"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,16 @@ from test_framework.records.present import Present, Surroundings
 from test_framework.records.sources import Sources
 
 CHOOSES_NOTHING = frozenset(
-    ["fail_fast_mode", "fast_fail", "max_failures", "test_timeout", "run_timeout", "lanes", "grace_seconds"]
+    [
+        "fail_fast_mode",
+        "fast_fail",
+        "max_failures",
+        "test_timeout",
+        "run_timeout",
+        "time",
+        "lanes",
+        "grace_seconds",
+    ]
 )
 """parts of a wish that say how tests run, not which"""
 STATES = Literal["proven", "partial", "unknown"]

@@ -52,12 +52,14 @@ class RunOptions(NamedTuple):
     fail_fast_mode: str | None = None
     test_timeout: float | None = None
     run_timeout: float | None = None
+    time: float | None = None
     grace: float = 5.0
     retries: int | None = None
     flaky_result: str = "pass"
     no_gc_tuning: bool = False
     recorder: bool | None = None
     no_cache: bool = False
+    observation: bool = False
     no_coverage: bool = False
     pdb: bool = False
     progress_mode: str | None = None

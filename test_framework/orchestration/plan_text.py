@@ -57,7 +57,13 @@ def plan_as_json(planned: Planned) -> str:
             for layer in planned.plan.layers
         ],
         "owed": [
-            {"test": test, "category": category, "layer": layer, "reason": reason}
+            {
+                "test": test,
+                "category": category,
+                "layer": layer,
+                "reason": reason,
+                "for_time": test in planned.for_time,
+            }
             for test, category, layer, reason in planned.owed
         ],
         "proven": [

@@ -149,6 +149,7 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         max_failures=1 if options.exit_first else options.maxfail,
         test_timeout=options.test_timeout,
         run_timeout=options.run_timeout,
+        time=options.time,
         lanes=1 if options.pdb else lanes,
         grace_seconds=options.grace,
         retries=options.retries,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from test_framework.core.run_state import RunState
     from test_framework.engine.executor import Collection
     from test_framework.model.facts import AlertRaised
+    from test_framework.model.outcome import Outcome
     from test_framework.orchestration.gate import Gate, Remembered, Request
     from test_framework.orchestration.preparation import Preparation
 
@@ -43,6 +44,7 @@ class Proving:
         self._identity: dict[str, str] | None = None
         self._identity_files: frozenset[str] = frozenset()
         self._decisions: Mapping[str, Decision] = {}
+        self._missed: tuple[str, ...] = ()
         self._roots: tuple[str, ...] | None = None
         self._test_files: tuple[str, ...] = ()
         self.account = Account()
@@ -86,7 +88,7 @@ class Proving:
         from test_framework.orchestration.gate import narrowed
 
         preparation = self._preparation
-        if _why_not(preparation) or preparation.named_tests or not _counts_on_paths(preparation):
+        if _runs_all(preparation) or preparation.named_tests or not _counts_on_paths(preparation):
             return preparation.pytest_args
         found = self.gate()
         if found.state != "partial":
@@ -110,7 +112,8 @@ class Proving:
 
     def proofs(self, collection: Collection, known: Known, run: str) -> tuple[Known, dict[str, Proven]]:
         """What is known, with the tests that need not run (but those that are audited), and what proves them."""
-        from test_framework.core.proof import Proven, audit, decide, spoiling
+        from test_framework.core.proof import Proven, audit, decide, find_changes, spoiling
+        from test_framework.core.ranking import by_changes
         from test_framework.core.selection import why_not_chosen
 
         preparation, remembered = self._preparation, self._remembered
@@ -119,19 +122,20 @@ class Proving:
         rootdir = os.path.realpath(preparation.project_root)
         if os.path.realpath(collection.rootdir) == rootdir and not collection.measures_coverage:
             self._roots = tuple(self.gate().roots) if self._narrowed else collection.roots
-        if (
-            _why_not(preparation)
-            or collection.measures_coverage
-            or remembered is None
-            or remembered.now is None
-        ):
+        if remembered is None or remembered.now is None:
             return known, {}
+        memory = remembered.memory
         asked = frozenset(preparation.named_tests)
         tests = [test.id for test in collection.tests if not _is_asked(test.id, asked)]
-        decisions = decide(remembered.memory, remembered.now, tests)
-        self._decisions = audit(decisions, run, audit_share(os.environ))
+        decisions = decide(memory, remembered.now, tests)
+        changed = frozenset(find_changes(memory, remembered.now).blocks)
+        known = replace(known, chances=by_changes(memory, decisions, changed, known.chances))
+        if _runs_all(preparation) or collection.measures_coverage:
+            return known, {}
+        share = 1.0 if preparation.options.observation else audit_share(os.environ)
+        self._decisions = audit(decisions, run, share)
         proofs = {test: one for test, one in self._decisions.items() if isinstance(one, Proven)}
-        known = replace(known, proven=frozenset(proofs), spoiling=spoiling(remembered.memory))
+        known = replace(known, proven=frozenset(proofs), spoiling=spoiling(memory))
         if self._narrowed:
             found = self.gate()
             reason = why_not_chosen(preparation.wish)
@@ -165,13 +169,19 @@ class Proving:
 
     # -- after -------------------------------------------------------------------------------------------------
 
-    def missed(self, state: RunState) -> tuple[str, ...]:
-        """Audited tests that turned out bad: they were taken as proven wrongly."""
+    def compared(self, state: RunState) -> list[AlertRaised]:
+        """What must be said where tests ran although they were taken as proven: which of them turned out bad."""
         from test_framework.core.proof import audit_misses
 
-        return audit_misses(self._decisions, state.final) if self._decisions else ()
+        if not self._decisions:
+            return []
+        self._missed = audit_misses(self._decisions, state.final)
+        alerts = [audit_alert(self._missed)] if self._missed else []
+        if self._preparation.options.observation:
+            alerts.append(observation_alert(self._decisions, state.final, self._missed))
+        return alerts
 
-    def keep(self, run: str, missed: tuple[str, ...]) -> list[str]:
+    def keep(self, run: str) -> list[str]:
         """Take the ended run into what is remembered; returns notes."""
         from test_framework.records.keeping import Circumstances, keep_run
 
@@ -187,7 +197,7 @@ class Proving:
             roots=self._roots or (),
             test_files=self._test_files,
             held=self._held(),
-            missed=missed,
+            missed=self._missed,
         )
         return keep_run(root, self._base, run, circumstances, self.account)
 
@@ -241,16 +251,32 @@ def audit_alert(missed: tuple[str, ...]) -> AlertRaised:
     )
 
 
-def _why_not(preparation: Preparation) -> bool:
+def observation_alert(
+    decisions: Mapping[str, Decision], outcomes: Mapping[str, Outcome], missed: tuple[str, ...]
+) -> AlertRaised:
+    """How what would have been chosen compares with what came of all tests."""
+    from test_framework.core.proof import Cause, ToRun
+    from test_framework.model.facts import AlertRaised
+    from test_framework.model.outcome import BAD
+
+    reasons = (one.reason.cause for one in decisions.values() if isinstance(one, ToRun))
+    spared = sum(1 for cause in reasons if cause is Cause.AUDIT)
+    bad = sum(1 for test in decisions if outcomes.get(test) in BAD)
+    among = f"{bad - len(missed)} of {bad} failures are" if bad else "no test failed"
+    message = f"{len(decisions) - spared} of {len(decisions)} tests would have run"
+    return AlertRaised(kind="observation", message=f"{message}; {among}{' among them' if bad else ''}")
+
+
+def _runs_all(preparation: Preparation) -> bool:
     """Whether every test runs, whatever is proven: that was asked for, or a debugger, or the tests' own output."""
     options = preparation.options
     return options.no_cache or options.pdb or options.no_capture
 
 
 def _counts_on_paths(preparation: Preparation) -> bool:
-    """Whether the tests that are chosen follow from the files alone, not from how tests ended."""
+    """Whether the tests that run follow from the files alone, not from how tests ended or what is proven."""
     options = preparation.options
-    return not (options.last_failed or options.resume_from or options.only_changed)
+    return not (options.last_failed or options.resume_from or options.only_changed or options.observation)
 
 
 def _is_asked(test: str, asked: frozenset[str]) -> bool:

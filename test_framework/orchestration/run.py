@@ -18,6 +18,7 @@ from typing import Any
 from test_framework import __version__
 from test_framework.core.planning import Known
 from test_framework.core.proof import Proven
+from test_framework.core.ranking import by_history
 from test_framework.core.run_state import RunState
 from test_framework.core.verdict import Rules, judge
 from test_framework.engine.executor import Collection
@@ -35,7 +36,6 @@ from test_framework.orchestration.layer_execution_agent import LayerExecutionAge
 from test_framework.orchestration.plan_text import show_plan
 from test_framework.orchestration.preparation import Started
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
-from test_framework.orchestration.proving import audit_alert
 from test_framework.orchestration.recording import open_recording
 from test_framework.orchestration.stopping import cancel_fact
 from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
@@ -278,12 +278,12 @@ class Run:
             await asyncio.to_thread(self._proving.identify)
         if not base.is_dir():
             return Known()
-        remembered, notes = await asyncio.to_thread(recall, base)
+        past, notes = await asyncio.to_thread(recall, base)
         self._say_degraded(notes)
         if self.directory is not None:
             retention = Retention.from_settings(self.preparation.settings.history)
             self._tidying = asyncio.create_task(asyncio.to_thread(tidy, base, retention))
-        return Known(remembered.seconds, remembered.failed, remembered.whole, remembered.flaky)
+        return Known(past.seconds, past.failed, past.whole, past.flaky, chances=by_history(past.ever_bad))
 
     @property
     def _memory(self) -> Path:
@@ -362,9 +362,8 @@ class Run:
                 journal.record(f.SinkFailed(sink="dependencies", message=trouble))
         if self._tidying is not None:
             self._say_degraded(await self._tidying)
-        missed = self._proving.missed(state) if self._proving is not None else ()
-        if missed:
-            journal.record(audit_alert(missed))
+        for alert in self._proving.compared(state) if self._proving is not None else ():
+            journal.record(alert)
         journal.record(
             f.RunFinished(
                 exit_code=int(verdict.exit_code),
@@ -381,7 +380,7 @@ class Run:
         await asyncio.to_thread(journal.synchronise)
         await self.progress.close(state, verdict)
         if self._proving is not None and self.directory is not None and problem is None:
-            for note in await asyncio.to_thread(self._proving.keep, self.run_id, missed):
+            for note in await asyncio.to_thread(self._proving.keep, self.run_id):
                 sys.stderr.write(f"apex: warning: {note}\n")
         self._close_directory()
         return verdict

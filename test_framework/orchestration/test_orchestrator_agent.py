@@ -106,7 +106,9 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
             )
         )
         facts += [
-            f.TestOwed(test=test, category=category, layer=layer, reason=reason)
+            f.TestOwed(
+                test=test, category=category, layer=layer, reason=reason, for_time=test in planned.for_time
+            )
             for test, category, layer, reason in planned.owed
         ]
         facts += [

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from test_framework.core.estimates import Duration
+from test_framework.core.ranking import Past
 from test_framework.model.outcome import BAD
 from test_framework.records import database as files
 from test_framework.records.database import Database, HistoryError, troubles, writing
@@ -33,6 +34,11 @@ TIDY_SECONDS = 5.0
 PARTS = ("runs", "imports")
 """folders of recorded runs: our own, and results of other runners"""
 _BAD = frozenset(outcome.value for outcome in BAD)
+_TESTS = """
+    SELECT id, seconds, last_outcome, unexplained, order_dependent, decided, failures FROM tests
+    LEFT JOIN (SELECT test, count(DISTINCT run) AS failures FROM attempts WHERE signature IS NOT NULL GROUP BY test)
+    ON number = test"""
+"""every test, with the number of runs in which an attempt of it was bad (bad attempts have a signature)"""
 Answer = TypeVar("Answer")
 
 
@@ -47,6 +53,8 @@ class Remembered:
     """chains (files) that must not be cut, because their tests depend on their order"""
     flaky: frozenset[str] = frozenset()
     """tests that failed although they passed on the same inputs"""
+    ever_bad: Mapping[str, Past] = field(default_factory=dict)
+    """how often the tests ran that were ever bad"""
 
 
 class History:
@@ -280,9 +288,8 @@ def _remembered(database: sqlite3.Connection) -> Remembered:
     failed: dict[str, str] = {}
     whole: set[str] = set()
     flaky: set[str] = set()
-    for test, mean, outcome, unexplained, order_dependent in database.execute(
-        "SELECT id, seconds, last_outcome, unexplained, order_dependent FROM tests"
-    ):
+    past: dict[str, Past] = {}
+    for test, mean, outcome, unexplained, order_dependent, decided, failures in database.execute(_TESTS):
         name = restored(test)
         if mean is not None:
             seconds[name] = mean
@@ -292,7 +299,9 @@ def _remembered(database: sqlite3.Connection) -> Remembered:
             flaky.add(name)
         if order_dependent:
             whole.add(name.partition("::")[0])
-    return Remembered(seconds, failed, frozenset(whole), frozenset(flaky))
+        if failures or name in failed:
+            past[name] = Past(decided, failures or 1, bool(unexplained), name in failed)
+    return Remembered(seconds, failed, frozenset(whole), frozenset(flaky), past)
 
 
 def _durations(database: sqlite3.Connection) -> dict[str, Duration]:

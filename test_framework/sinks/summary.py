@@ -164,7 +164,8 @@ def alerts(state: RunState) -> list[Line]:
     """What the user should know that is no test's outcome."""
     block: list[Line] = []
     for alert in state.alerts:
-        block.append((("bad" if alert.fails_run else "warn", "alert: "), ("", one_line(alert.message))))
+        word = "observation: " if alert.kind == "observation" else "alert: "
+        block.append((("bad" if alert.fails_run else "warn", word), ("", one_line(alert.message))))
         block += [plain(f"  {line}", "dim") for line in lines(alert.detail)]
     block += [broken_sink(sink, message) for sink, message in state.broken_sinks.items()]
     return block

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,23 @@ def clean_environment(**extra: str) -> dict[str, str]:
     """The environment of a user's shell: nothing of the session that runs these tests."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN_PREFIXES)}
     return environment | extra
+
+
+@cache
+def interpreter(version: str) -> str | None:
+    """A Python of that version which has a pytest."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    cached = sorted(Path.home().glob(f".cache/apex-benchmarks/*-py{version}/venv/bin/python"))
+    found = [sys.executable, shutil.which(f"python{version}"), *map(str, cached)]
+    found += [str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True)]
+    code = "import sys, pytest; print('%d.%d' % sys.version_info[:2])"
+    for candidate in filter(None, found):
+        done = subprocess.run(
+            [candidate, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        )
+        if done.stdout.strip() == version:
+            return candidate
+    return None
 
 
 def processes_of(mark: str) -> dict[int, str]:

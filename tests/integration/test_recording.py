@@ -7,40 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import subprocess
-import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration.conftest import interpreter
+
 pytestmark = pytest.mark.e2e
 
 MONITORED = ("3.12", "3.13")
 PYTHONS = ("3.11", *MONITORED)
-
-
-@cache
-def interpreter(version: str) -> str | None:
-    """A Python of that version which has a pytest."""
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    cached = sorted(Path.home().glob(f".cache/apex-benchmarks/*-py{version}/venv/bin/python"))
-    found = [sys.executable, shutil.which(f"python{version}"), *map(str, cached)]
-    found += [str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True)]
-    code = "import sys, pytest; print('%d.%d' % sys.version_info[:2])"
-    for candidate in filter(None, found):
-        done = subprocess.run(
-            [candidate, "-c", code], capture_output=True, text=True, timeout=60, check=False
-        )
-        if done.stdout.strip() == version:
-            return candidate
-    return None
 
 
 @dataclass

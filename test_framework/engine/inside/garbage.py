@@ -47,6 +47,11 @@ class Garbage:
             self._frozen = True
             gc.freeze()
 
+    def ending(self) -> None:
+        """No lane will be forked any more: each has looked through all that was there before it."""
+        if self._wanted:
+            gc.freeze()
+
     def _asked_for(self, name: str) -> Any:
         """Somebody takes one of the functions that ask: from now on nothing is frozen, and all is as it was."""
         if name not in self._hidden:

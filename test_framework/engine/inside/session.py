@@ -220,6 +220,7 @@ class Zygote:
                     match message["op"]:
                         case "finish":
                             self._finish_replay()
+                            self.garbage.ending()
                             return message
                         case "become":
                             self._become(session, message)

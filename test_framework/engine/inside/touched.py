@@ -26,6 +26,8 @@ PYTEST = ("_pytest", "pluggy", "pytest", "_apex_inside")
 STARTERS = frozenset({"subprocess", "os"})
 ASK_THE_MACHINE = frozenset({"ctypes.util", "platform", "uuid"})
 """modules of the standard library that start programs to learn what machine this is: the environment, not the tests"""
+ASK_FOR_REPORTS = frozenset({"pytest_benchmark.utils"})
+"""modules of installed plug-ins that start programs to learn what to write into their reports (a repository's name)"""
 TREE_WALKERS = frozenset({"shutil", "os"})
 """modules that open directories by names relative to a descriptor, which no hook is told"""
 
@@ -246,11 +248,18 @@ class Touched:
         frame: Any = _getframe(2)
         while frame is not None and frame.f_globals.get("__name__") in STARTERS:
             frame = frame.f_back
-        if frame is not None and frame.f_globals.get("__name__") in ASK_THE_MACHINE:
+        if frame is not None and self._only_asks(frame):
             return
         words = arguments if isinstance(arguments, list | tuple) else [program]
         text = " ".join(_text(word) for word in words)[:200]
         self._reasons.append(f"it started a process: {text}")
+
+    def _only_asks(self, frame: Any) -> bool:
+        """Whether a module that is not the project's own wants to know what no test's outcome follows from."""
+        name = frame.f_globals.get("__name__")
+        if name in ASK_THE_MACHINE:
+            return True
+        return name in ASK_FOR_REPORTS and self._paths.code(frame.f_code.co_filename) is None
 
     def _spawned(self, _mode: object, program: object, *_more: object) -> None:
         self._reasons.append(f"it started a process: {_text(program)}")

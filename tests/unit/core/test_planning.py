@@ -248,7 +248,7 @@ def test_failed_first_ranks_files_with_failures_before_others() -> None:
     plan = planned(Wish(explicit_paths=True, failed_first=True), "unit/a::1", "unit/b::1", known=known)
     assert {chain.key: chain.rank for chain in plan.plan.layers[0].categories[0].chains} == {
         "unit/a": 0,
-        "unit/b": 1,
+        "unit/b": 1000,
     }
 
 

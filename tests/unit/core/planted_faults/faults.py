@@ -525,7 +525,7 @@ FAULTS = (
     Fault(
         "more tests run at once than the configuration allows",
         PLANNING,
-        "_least(wish.lanes, execution.max_global_parallel_tests) or 1",
+        "least(wish.lanes, execution.max_global_parallel_tests) or 1",
         "wish.lanes or 1",
     ),
     Fault(
