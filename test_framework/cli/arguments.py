@@ -134,6 +134,7 @@ def _add_choice(group: argparse._ArgumentGroup) -> None:
         const="HEAD",
         help="only tests that a change since the commit REF can reach (default: HEAD, so what is not committed)",
     )
+    add("--shard", metavar="I/N", help="only the I-th of N parts, the same on every machine: 1/4 up to 4/4")
     add("-k", dest="keyword", metavar="EXPR", help="only tests whose names match (pytest's -k)")
     add("-m", dest="markers", metavar="EXPR", help="only tests whose marks match (pytest's -m)")
     add("--lf", "--last-failed", dest="last_failed", action="store_true", help="only what failed last")

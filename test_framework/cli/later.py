@@ -13,7 +13,7 @@ SWITCHES = (
     "background-status", "no-warm",
 )  # fmt: skip
 VALUES = (
-    "window-size", "background-category", "background-results", "kill-background", "background-timeout", "shard",
+    "window-size", "background-category", "background-results", "kill-background", "background-timeout",
     "ctrf", "resume", "attach", "executor",
 )  # fmt: skip
 CHOICES = {

@@ -30,6 +30,7 @@ from test_framework.core.selection import (
     why_not_chosen,
 )
 from test_framework.core.settings import Settings
+from test_framework.core.sharding import part_of
 from test_framework.model.plan import Plan, TestInfo
 
 
@@ -156,6 +157,9 @@ def _gathered(
     """The tests by category, without those that the wish leaves out."""
     notes: list[str] = []
     remaining = tests
+    if wish.shard is not None:
+        remaining = part_of(tests, wish.shard)
+        notes.append(f"--shard {wish.shard}: {len(remaining)} of {len(tests)} tests")
     if wish.last_failed:
         remembered = [test for test in remaining if test.id in known.failed]
         if remembered:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from test_framework.core.names import ENVIRONMENT_NAMES
 from test_framework.core.settings import Settings
+from test_framework.core.sharding import Shard
 from test_framework.model.errors import UserError
 
 LEGACY_CATEGORIES = ("unit", "integration", "e2e_critical", "smoke", "api")
@@ -60,6 +61,8 @@ class Wish:
     """part of a test's id, in which * stands for any text and ? for one character"""
     exclude_env: str | None = None
     """tests marked for it are left out; any accepted name"""
+    shard: Shard | None = None
+    """only this part of what is collected"""
     only_changed: str | None = None
     """a commit: tests that no change since then can reach are left out"""
     resume_from: str | None = None

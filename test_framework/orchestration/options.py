@@ -38,6 +38,8 @@ class RunOptions(NamedTuple):
     pattern: str | None = None
     exclude_env: str | None = None
     only_changed: str | None = None
+    shard: str | None = None
+    """part i of n, as i/n"""
     resume_from: str | None = None
     dry_run: bool = False
     lanes: str | None = None

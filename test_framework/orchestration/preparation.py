@@ -15,6 +15,7 @@ from test_framework.configuration.load import load_settings
 from test_framework.core.production import refuse_production
 from test_framework.core.selection import Wish, choose
 from test_framework.core.settings import Settings
+from test_framework.core.sharding import parse_shard
 from test_framework.engine.processes import Keeper, Zygote, test_environment
 from test_framework.engine.project import find_interpreter, find_root, pytest_arguments, usable_cpus
 from test_framework.orchestration.options import LEGACY, RunOptions
@@ -158,6 +159,7 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         pattern=options.pattern,
         exclude_env=options.exclude_env,
         only_changed=options.only_changed,
+        shard=None if options.shard is None else parse_shard(options.shard),
         resume_from=options.resume_from,
         parallel=options.parallel,
         max_parallel_layers=options.max_parallel_layers,

@@ -274,9 +274,12 @@ def _runs_all(preparation: Preparation) -> bool:
 
 
 def _counts_on_paths(preparation: Preparation) -> bool:
-    """Whether the tests that run follow from the files alone, not from how tests ended or what is proven."""
+    """Whether the tests that run follow from the files that are collected, not from how tests ended or from others."""
     options = preparation.options
-    return not (options.last_failed or options.resume_from or options.only_changed or options.observation)
+    others = (
+        options.last_failed, options.resume_from, options.only_changed, options.observation, options.shard
+    )  # fmt: skip
+    return not any(others)
 
 
 def _is_asked(test: str, asked: frozenset[str]) -> bool:

@@ -302,12 +302,13 @@ class Run:
         return wish.legacy and not wish.explicit_paths
 
     def _rules(self, programme: Programme) -> Rules:
+        options = self.options
         return Rules(
             programme.planned.strict_layers,
             programme.planned.must_run,
             self._legacy,
-            no_tests_is_fine=self.options.only_changed is not None,
-            flaky_fails=self.options.flaky_result == "fail",
+            no_tests_is_fine=bool(options.only_changed or (options.shard and programme.planned.deselected)),
+            flaky_fails=options.flaky_result == "fail",
         )
 
     # -- the end ----------------------------------------------------------------------------------------------
