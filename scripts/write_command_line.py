@@ -31,6 +31,9 @@ COMMANDS = """\
 |---|---|
 | `apex`, `apex run` | run tests |
 | `apex status` | the same as `--orchestration-status` |
+| `apex explain TEST` | why a test would run, is proven, or was owed |
+| `apex history show`, `test`, `import`, ... | what former runs say; results of other runners are taken in |
+| `apex cache status`, `export`, `merge`, `clear` | what proves tests, for this checkout and for others |
 | `apex init` | write a first, commented `apex.yaml` from what the repository holds |
 | `apex schema` | print the JSON Schema of every configuration file |
 | `apex completion bash`, `zsh`, `fish` | print the shell's completion: `eval "$(apex completion bash)"` |

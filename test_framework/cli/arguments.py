@@ -87,6 +87,7 @@ Everything after -- goes to the project's pytest: paths, node ids and its own op
   apex -- tests/test_login.py -p no:randomly   exactly these tests
   apex status                                  what runs now, last verdicts, what is owed
   apex history show                            what was run, and how it ended
+  apex cache export FILE                       what proves tests, for other checkouts and CI jobs
   apex init                                    write a commented apex.yaml for this repository
   apex schema                                  the JSON Schema of the configuration
   apex completion bash                         flags for the shell (also zsh, fish)
@@ -293,7 +294,7 @@ def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, 
     if first in COMMANDS:
         raise UserError(
             f"`{prog} {first}` is not built yet",
-            "today there is: apex run (the default), status, history, explain, init, schema, completion",
+            "today there is: apex run (the default), status, history, cache, explain, init, schema, completion",
         )
     if first == "run":
         del arguments[0]

@@ -25,7 +25,7 @@ CHOICES = {
 MODES = ("background", "hybrid")
 PROGRESS_MODES = ("websocket",)
 COMMANDS = (
-    "serve", "watch", "services", "cache", "report", "compare", "trends",
+    "serve", "watch", "services", "report", "compare", "trends",
     "shadow", "simulate", "doctor", "clean",
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ frames of its process up to its own, and the base that ran before the process wa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 Entry = TypeVar("Entry")
@@ -137,42 +137,6 @@ class Tables:
         if number == len(table):
             table.append(entry)
         return number
-
-
-def compacted(memory: Memory, keep: int) -> Memory:
-    """The memory without what nothing refers to, with the newest `keep` snapshots at most."""
-    used = {record.run for record in memory.records.values() if record.order >= 0}
-    runs = [run for run in memory.snapshots if run in used][-keep:]
-    if len(runs) == len(memory.snapshots):
-        return memory  # every snapshot is referred to, and so is what they hold
-    new = Memory(inventories=dict(memory.inventories))
-    tables = Tables(new)
-
-    def block(number: int) -> int:
-        source, name = memory.blocks[number]
-        return tables.block((tables.source(memory.sources[source]), name))
-
-    def frame(old: Frame) -> Frame:
-        return Frame(
-            [block(number) for number in old.blocks],
-            [tables.thing(memory.data[number]) for number in old.data],
-            [tables.variable(memory.variables[number]) for number in old.variables],
-        )
-
-    def listings(numbers: list[int]) -> list[int]:
-        return [tables.listing(memory.listings[number]) for number in numbers]
-
-    for run in runs:
-        old = memory.snapshots[run]
-        processes = [[frame(each) for each in process] for process in old.processes]
-        new.snapshots[run] = Snapshot(old.environment, listings(old.listings), frame(old.base), processes)
-    for key, inventory in memory.inventories.items():
-        sources = [tables.source(memory.sources[number]) for number in inventory.sources]
-        new.inventories[key] = replace(inventory, listings=listings(inventory.listings), sources=sources)
-    for test, record in memory.records.items():
-        if record.order < 0 or record.run in new.snapshots:
-            new.records[test] = replace(record, own=[block(number) for number in record.own])
-    return new
 
 
 def file_of(test: str) -> str:

@@ -66,7 +66,7 @@ def keep_run(
     """
     try:
         write_derived(base / "runs" / run / CIRCUMSTANCES, _as_json(circumstances))
-        with _locked(base):
+        with locked(base):
             loaded = load_memory(base)
             digests = Digests.load(root, base / DIGESTS)
             memory, notes = _taken(loaded.memory, base, run, circumstances, digests, account)
@@ -84,7 +84,7 @@ def rebuild(root: Path, base: Path) -> list[str]:
     """
     notes: list[str] = []
     try:
-        with _locked(base):
+        with locked(base):
             memory = Memory()
             digests = Digests.load(root, base / DIGESTS)
             for directory in sorted((base / "runs").iterdir()):
@@ -156,7 +156,7 @@ def _read(file: Path) -> Circumstances | None:
 
 
 @contextmanager
-def _locked(base: Path) -> Iterator[None]:
+def locked(base: Path) -> Iterator[None]:
     """Be the only writer. Raises OSError when another one does not end."""
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     lock = os.open(base / LOCK, flags, 0o600)

@@ -20,9 +20,9 @@ from test_framework.core.memory import (
     Record,
     Snapshot,
     Tables,
-    compacted,
     file_of,
 )
+from test_framework.core.merging import compacted
 from test_framework.core.proof import FILE, PROVABLE
 from test_framework.core.pytest_options import arguments_part
 from test_framework.model.outcome import UNPROVEN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -17,11 +18,12 @@ from test_framework.core.memory import (
     Record,
     Snapshot,
     Tables,
-    compacted,
     frames_of,
 )
+from test_framework.core.merging import compacted, merged
 from test_framework.core.proof import (
     Cause,
+    Decision,
     Now,
     Proven,
     Reason,
@@ -186,6 +188,44 @@ def test_a_forgotten_run_proves_nothing(memory: Memory) -> None:
     found = decide(small, unchanged(small), memory.records)
     for test, record in memory.records.items():
         assert isinstance(found[test], Proven) is (record.run == "new")
+
+
+def kinds(decisions: Mapping[str, Decision]) -> dict[str, type]:
+    return {test: type(one) for test, one in decisions.items()}
+
+
+@given(memories(), st.sampled_from(PATHS), st.sampled_from(NAMES))
+def test_merged_with_itself_or_with_nothing_a_memory_decides_the_same(
+    memory: Memory, path: str, name: str
+) -> None:
+    now = with_changed_blocks(memory, path, name, EFFECTS)
+    expected = kinds(decide(memory, now))
+    for other in (memory, Memory()):
+        for both in (merged(memory, other), merged(other, memory)):
+            assert kinds(decide(both, with_changed_blocks(both, path, name, EFFECTS))) == expected
+
+
+@given(memories(), memories(), st.sampled_from(PATHS), st.sampled_from(NAMES))
+def test_each_test_of_a_merged_memory_is_decided_by_its_newer_record(
+    mine: Memory, other: Memory, path: str, name: str
+) -> None:
+    other = renamed(other, "z-")
+    both = merged(mine, other)
+    assert both.records.keys() == mine.records.keys() | other.records.keys()
+    assert all(both.records[test].run == record.run for test, record in other.records.items())
+    found = kinds(decide(both, with_changed_blocks(both, path, name, EFFECTS)))
+    alone = kinds(decide(other, with_changed_blocks(other, path, name, EFFECTS)))
+    assert {test: found[test] for test in alone} == alone
+    assert merged(other, mine).records.keys() == both.records.keys()
+
+
+def renamed(memory: Memory, prefix: str) -> Memory:
+    """The same with other (later) names of its runs."""
+    return replace(
+        memory,
+        snapshots={prefix + run: snapshot for run, snapshot in memory.snapshots.items()},
+        records={test: replace(record, run=prefix + record.run) for test, record in memory.records.items()},
+    )
 
 
 @given(memories(), st.sampled_from(sorted(Outcome)))
