@@ -15,13 +15,13 @@ from test_framework.model.plan import TestInfo
 
 
 class Shard(NamedTuple):
-    """Part `number` of `count`, from 1."""
+    """Part `number` `of` so many, from 1."""
 
     number: int
-    count: int
+    of: int
 
     def __str__(self) -> str:
-        return f"{self.number}/{self.count}"
+        return f"{self.number}/{self.of}"
 
 
 def parse_shard(text: str) -> Shard:
@@ -36,9 +36,9 @@ def parse_shard(text: str) -> Shard:
 
 def part_of(tests: Sequence[TestInfo], shard: Shard) -> list[TestInfo]:
     """The tests of this part, in their order."""
-    pieces = _pieces(tests, -(-len(tests) // shard.count))
+    pieces = _pieces(tests, -(-len(tests) // shard.of))
     pieces.sort(key=lambda piece: (-len(piece), piece[0].id))
-    loads = [(0, number) for number in range(1, shard.count + 1)]
+    loads = [(0, number) for number in range(1, shard.of + 1)]
     mine: set[str] = set()
     for piece in pieces:
         load, number = loads[0]

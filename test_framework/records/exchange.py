@@ -95,7 +95,7 @@ def take_in(base: Path, files: Sequence[Path]) -> Taken:
     refused: list[tuple[str, str]] = []
     with locked(base):
         before = load_memory(base).memory
-        memory, contents = before, {}
+        memory, contents = before, dict[str, bytes]()
         for file in files:
             try:
                 other, sources = _read(file)
