@@ -17,8 +17,11 @@ from test_framework.core.selection import why_not_chosen
 
 TYPE_CHECKING = False  # as typing has it, without importing it
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from test_framework.orchestration.gate import Gate
     from test_framework.orchestration.preparation import Preparation, Started
+    from test_framework.records.checkout import Checkout
     from test_framework.records.unchanged import Answer
 
 READ_BY_PEOPLE = ("simple", "rich", "console", "silent")
@@ -50,7 +53,23 @@ def ask(started: Started) -> Answer | None:
     answer = answer_of(found, preparation)
     with suppress(OSError):  # then the next command asks again
         keep_answer(preparation.arguments, os.environ, found, answer)
+    with suppress(OSError):  # then nobody knows of this state of the project that it is proven
+        _pay(started.checkout.result(), found, base)
     return answer
+
+
+def _pay(checkout: Checkout, found: Gate, base: Path) -> None:
+    """Nothing of what is proven here is owed any more in this state of the project."""
+    from test_framework.records import ledger
+    from test_framework.records.account import Account
+
+    kept = ledger.load(base)
+    if any(each.tree == checkout.tree and not each.owed for each in kept.trees):
+        return
+    account = Account(collected=dict(found.inventory), proven=set(found.proven))
+    whole = any(each.whole == found.run for each in kept.trees)
+    kept.take(checkout, found.run, account, whole=whole)
+    ledger.save(kept, base)
 
 
 def answer_of(found: Gate, preparation: Preparation) -> Answer:

@@ -12,6 +12,8 @@ from test_framework import __version__
 from test_framework.cli.catalogue import RULE
 from test_framework.records.overview import overview
 
+MOST_TREES = 3
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +44,8 @@ def status(root: Path, environment: str, layers: Sequence[str], degraded: Sequen
         else None,
         "layers": seen["layers"],
         "owed": _owed(last),
+        "verified_to": next((each for each in seen["trees"] if each["verified"]), None),
+        "trees": seen["trees"],
         "degraded": troubles,
     }
 
@@ -49,6 +53,14 @@ def status(root: Path, environment: str, layers: Sequence[str], degraded: Sequen
 def _owed(last: Mapping[str, Any]) -> dict[str, int]:
     owed = last.get("owed")
     return owed if isinstance(owed, dict) else {}
+
+
+def _verified_to(found: Mapping[str, Any]) -> str:
+    """The newest state of the project of which every test has passed or is proven."""
+    newest = found["verified_to"]
+    if newest is None:
+        return "nothing yet" if found["trees"] else "unknown (git tells states of the project apart)"
+    return f"{newest['name']} (all {newest['tests']} tests passed or are proven)"
 
 
 def status_lines(found: Mapping[str, Any]) -> list[str]:
@@ -83,6 +95,11 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
     owed = found["owed"]
     lines += ["", f"Owed after the last run: {sum(owed.values())}"]
     lines += [f"  {count:>6}  {ascii(reason)[1:-1]}" for reason, count in owed.items()]
+    lines += ["", f"Verified to: {_verified_to(found)}"]
+    for each in found["trees"][:MOST_TREES]:
+        others = "" if each["whole"] else ", others were not collected"
+        if not each["verified"]:
+            lines.append(f"  {each['name']:<22} {each['owed']} of {each['tests']} tests owed{others}")
     lines += ["", "Degraded"]
     lines += [f"  {ascii(trouble)[1:-1]}" for trouble in found["degraded"]] or ["  nothing"]
     return lines

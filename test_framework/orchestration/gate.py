@@ -149,7 +149,7 @@ def gate(remembered: Remembered, key: str, root: Path) -> Gate:
         return found
     if not inventory.green:
         return replace(found, state="unknown", why=f"run {inventory.run} did not end with exit code 0")
-    places = (*PLACES, ".git/HEAD", ".venv/bin/python")
+    places = (*PLACES, ".git/HEAD", ".git/logs/HEAD", ".venv/bin/python")
     kept = {str(root / place) for place in places}
     read_at_start = {f"{prefix}*" for prefix in READ_AT_START} | READ_BY_C
     variables = read_at_start | {name for name, _ in memory.variables}

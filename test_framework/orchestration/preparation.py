@@ -20,6 +20,7 @@ from test_framework.engine.processes import Keeper, Zygote, test_environment
 from test_framework.engine.project import find_interpreter, find_root, pytest_arguments, usable_cpus
 from test_framework.orchestration.options import LEGACY, RunOptions
 from test_framework.orchestration.proving import Proving
+from test_framework.records.checkout import Reading
 from test_framework.records.runs import new_run_id
 
 
@@ -75,6 +76,7 @@ class Started(NamedTuple):
     run: str
     keeper: Keeper
     zygote: Zygote
+    checkout: Reading
     proving: Proving | None = None
     """None: nothing is taken as proven, and nothing that runs proves anything"""
 
@@ -134,7 +136,7 @@ def start(preparation: Preparation) -> Started:
     except BaseException:
         keeper.control.close()
         raise
-    return Started(preparation, run, keeper, zygote, proving)
+    return Started(preparation, run, keeper, zygote, Reading(preparation.project_root), proving)
 
 
 def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ()) -> Wish:

@@ -12,8 +12,6 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from test_framework.records.account import Account
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from test_framework.model.outcome import Outcome
     from test_framework.orchestration.gate import Gate, Remembered, Request
     from test_framework.orchestration.preparation import Preparation
+    from test_framework.records.account import Account
 
 SHARE = "APEX_AUDIT_SHARE"
 """the variable that says how much of what is proven is run all the same"""
@@ -47,7 +46,6 @@ class Proving:
         self._missed: tuple[str, ...] = ()
         self._roots: tuple[str, ...] | None = None
         self._test_files: tuple[str, ...] = ()
-        self.account = Account()
         self._gate: Gate | None = None
         self._narrowed = False
 
@@ -181,7 +179,7 @@ class Proving:
             alerts.append(observation_alert(self._decisions, state.final, self._missed))
         return alerts
 
-    def keep(self, run: str) -> list[str]:
+    def keep(self, run: str, account: Account) -> list[str]:
         """Take the ended run into what is remembered; returns notes."""
         from test_framework.records.keeping import Circumstances, keep_run
 
@@ -199,7 +197,7 @@ class Proving:
             held=self._held(),
             missed=self._missed,
         )
-        return keep_run(root, self._base, run, circumstances, self.account)
+        return keep_run(root, self._base, run, circumstances, account)
 
     def _held(self) -> dict[str, str]:
         """What those files held before that were touched since: a test that writes the same again changes nothing."""

@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from test_framework import __version__
-from test_framework.core.planning import Known
 from test_framework.core.proof import Proven
-from test_framework.core.ranking import by_history
 from test_framework.core.run_state import RunState
 from test_framework.core.verdict import Rules, judge
 from test_framework.engine.executor import Collection
@@ -32,6 +30,7 @@ from test_framework.model import facts as f
 from test_framework.model.errors import UserError
 from test_framework.model.facts import Stamped
 from test_framework.model.outcome import ExitCode, StopReason, Verdict
+from test_framework.orchestration.bookkeeping import Bookkeeping
 from test_framework.orchestration.layer_execution_agent import LayerExecutionAgent
 from test_framework.orchestration.plan_text import show_plan
 from test_framework.orchestration.preparation import Started
@@ -39,9 +38,8 @@ from test_framework.orchestration.progress_streaming_agent import ProgressStream
 from test_framework.orchestration.recording import open_recording
 from test_framework.orchestration.stopping import cancel_fact
 from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
+from test_framework.records.checkout import Checkout
 from test_framework.records.dependency_file import DependencyFile
-from test_framework.records.history import recall, tidy
-from test_framework.records.retention import Retention
 from test_framework.records.runs import RunDirectory
 from test_framework.sinks.protocol import Sink
 from test_framework.sinks.result import result
@@ -69,7 +67,6 @@ class Run:
         self._execution: LayerExecutionAgent | None = None
         self._recording: DependencyFile | None = None
         self._proving = started.proving
-        self._tidying: asyncio.Task[list[str]] | None = None
         self._started_at = ""
         self._cancelled: tuple[str, str] | None = None
         self._cancel_collecting = asyncio.Event()
@@ -78,6 +75,7 @@ class Run:
         except BaseException:
             self._close_directory()
             raise
+        self.books = Bookkeeping(started, self.path)
 
     @property
     def state(self) -> RunState:
@@ -97,7 +95,7 @@ class Run:
         preparation = self.preparation
         arguments, notes = preparation.pytest_args, self._notes()
         if self._proving is not None:
-            notes += await asyncio.to_thread(self._proving.recollect, self._memory)
+            notes += await asyncio.to_thread(self._proving.recollect, self.books.base)
             arguments = self._proving.arguments()
         request = LaneRequest(
             self.run_id,
@@ -115,10 +113,11 @@ class Run:
         rules = Rules(legacy=self._legacy)
         progress.start()
         try:
-            journal.record(self._run_started())
+            journal.record(self._run_started(await self.books.seen()))
             journal.flush()
             self._say_degraded(notes)
-            known = await self._known()
+            known, notes = await self.books.known()
+            self._say_degraded(notes)
             collection = await self._collect(executor)
             if collection is not None:
                 orchestrator = TestOrchestratorAgent(preparation.settings, preparation.wish)
@@ -212,8 +211,7 @@ class Run:
         def publish(stamped: Stamped, state: RunState) -> None:
             self._started_at = self._started_at or stamped.ts
             progress.handle(stamped, state)
-            if self._proving is not None:
-                self._proving.account.take(stamped.fact)
+            self.books.account.take(stamped.fact)
 
         journal = Journal(
             self.run_id,
@@ -257,7 +255,7 @@ class Run:
     def _notes(self) -> list[str]:
         return self._told_notes + (self.directory.notes if self.directory is not None else [])
 
-    def _run_started(self) -> f.RunStarted:
+    def _run_started(self, checkout: Checkout) -> f.RunStarted:
         preparation = self.preparation
         return f.RunStarted(
             apex_version=__version__,
@@ -269,28 +267,10 @@ class Run:
             layers=preparation.wish.layers,
             budget_seconds=preparation.wish.run_timeout,
             arguments=preparation.arguments,
+            revision=checkout.revision,
+            tree=checkout.tree,
+            dirty=checkout.dirty,
         )
-
-    async def _known(self) -> Known:
-        """What the history says of the tests; read while pytest collects them."""
-        base = self._memory
-        if self._proving is not None:
-            await asyncio.to_thread(self._proving.identify)
-        if not base.is_dir():
-            return Known()
-        past, notes = await asyncio.to_thread(recall, base)
-        self._say_degraded(notes)
-        if self.directory is not None:
-            retention = Retention.from_settings(self.preparation.settings.history)
-            self._tidying = asyncio.create_task(asyncio.to_thread(tidy, base, retention))
-        return Known(past.seconds, past.failed, past.whole, past.flaky, chances=by_history(past.ever_bad))
-
-    @property
-    def _memory(self) -> Path:
-        """Where runs and history are kept."""
-        if self.directory is not None:
-            return self.directory.path.parent.parent
-        return self.preparation.project_root / ".apex"
 
     def _say_degraded(self, notes: Sequence[str]) -> None:
         for note in notes:
@@ -361,8 +341,7 @@ class Run:
             trouble = await asyncio.to_thread(self._recording.close, problem is None)
             if trouble:
                 journal.record(f.SinkFailed(sink="dependencies", message=trouble))
-        if self._tidying is not None:
-            self._say_degraded(await self._tidying)
+        self._say_degraded(await self.books.tidied())
         for alert in self._proving.compared(state) if self._proving is not None else ():
             journal.record(alert)
         journal.record(
@@ -380,8 +359,8 @@ class Run:
         journal.flush()
         await asyncio.to_thread(journal.synchronise)
         await self.progress.close(state, verdict)
-        if self._proving is not None and self.directory is not None and problem is None:
-            for note in await asyncio.to_thread(self._proving.keep, self.run_id):
+        if problem is None:
+            for note in await self.books.close(state):
                 sys.stderr.write(f"apex: warning: {note}\n")
         self._close_directory()
         return verdict

@@ -30,6 +30,7 @@ class Account:
     """the last attempt of every test that was attempted"""
     collected: dict[str, tuple[str, str]] = field(default_factory=dict)
     """every test that is accounted for (executed, proven or owed): (category, layer)"""
+    proven: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
     """tests that were owed before the run began, because its request does not run them"""
     begun: bool = False
@@ -52,6 +53,7 @@ class Account:
                     self.left_out.append(fact.test)
             case f.CacheHit():
                 self._place(fact.test, fact.category, fact.layer)
+                self.proven.add(fact.test)
             case f.LayerStarted() | f.WorkerStarted() | f.CancelRequested():
                 self.begun = True
             case f.CollectionFailed():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,24 @@ def read_checkout(root: Path) -> Checkout:
         return Checkout(revision, f"{tree}+{digest.hexdigest()[:16]}", dirty=True)
     except (OSError, ValueError, subprocess.SubprocessError):
         return Checkout()
+
+
+class Reading(threading.Thread):
+    """Reads the checkout beside what else happens at the start of a run."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(name="apex-checkout", daemon=True)
+        self._root = root
+        self._found = Checkout()
+        self.start()
+
+    def run(self) -> None:
+        self._found = read_checkout(self._root)
+
+    def result(self) -> Checkout:
+        """The checkout, once it is known; empty where git takes too long."""
+        self.join(2 * LIMIT_SECONDS)
+        return self._found
 
 
 def _git(limit: float, root: Path, *arguments: str) -> bytes:

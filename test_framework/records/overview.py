@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 
-from test_framework.records.places import is_alive, run_directories
+from test_framework.records.places import base_of, is_alive, run_directories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _TAIL = 1 << 18
 
 
 def overview(project_root: Path, layers: list[str]) -> dict[str, Any]:
-    """{"running": [...], "lost": [...], "last": run or None, "layers": {id: last verdict or None}}.
+    """{"running": [...], "lost": [...], "last": run or None, "layers": {id: last verdict or None}, "trees": [...]}.
 
     A run is lost when it ended without a verdict. Older runs are read until every layer has been seen.
     """
@@ -50,7 +50,31 @@ def overview(project_root: Path, layers: list[str]) -> dict[str, Any]:
                 }
         if all(verdicts.values()):
             break
-    return {"running": running, "lost": lost, "last": last, "layers": verdicts}
+    seen = trees(base_of(project_root))
+    return {"running": running, "lost": lost, "last": last, "layers": verdicts, "trees": seen}
+
+
+def trees(base: Path) -> list[dict[str, Any]]:
+    """What is owed of each state of the project that runs have seen, newest first: the head of `ledger.json`."""
+    try:
+        with open(base / "ledger.json", "rb") as file:
+            about = json.loads(file.readline())
+        if about["version"] != 1:
+            return []
+        return [
+            {
+                "name": name,
+                "tree": tree,
+                "run": run,
+                "verified": bool(whole) and not owed,
+                "whole": bool(whole),
+                "tests": tests,
+                "owed": owed,
+            }
+            for name, tree, _, _, run, whole, tests, owed in reversed(about["trees"])
+        ]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
 
 
 def _ended(path: Path) -> dict[str, Any] | None:

@@ -62,7 +62,8 @@ def result_of(run: str, **layers: str) -> dict[str, Any]:
 
 
 def test_without_a_run_there_is_nothing_to_say(tmp_path: Path) -> None:
-    assert overview(tmp_path, ["fast"]) == {"running": [], "lost": [], "last": None, "layers": {"fast": None}}
+    found = overview(tmp_path, ["fast"])
+    assert found == {"running": [], "lost": [], "last": None, "layers": {"fast": None}, "trees": []}
 
 
 def test_a_live_run_is_told_from_one_that_was_killed(tmp_path: Path) -> None:
