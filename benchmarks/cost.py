@@ -112,6 +112,7 @@ def _run_project(work: Path, count: int) -> Real:
         sys.executable,
         "--progress-mode",
         "simple",
+        "--no-cache",
         "--fail-fast-mode",
         "disabled",
         "--",
