@@ -30,6 +30,7 @@ COMMANDS = """\
 | command | meaning |
 |---|---|
 | `apex`, `apex run` | run tests |
+| `apex watch` | run, and run again what a saved file reaches (needs watchfiles); flags as for `apex run` |
 | `apex status` | the same as `--orchestration-status` |
 | `apex explain TEST` | why a test would run, is proven, or was owed |
 | `apex history show`, `test`, `import`, ... | what former runs say; results of other runners are taken in |

@@ -85,6 +85,7 @@ Everything after -- goes to the project's pytest: paths, node ids and its own op
   apex --execution-mode fast_feedback          the fast layer, two minutes at most
   apex --category unit                         the legacy way: a category and what it depends on
   apex -- tests/test_login.py -p no:randomly   exactly these tests
+  apex watch -- tests/unit                     again whenever a file is saved
   apex status                                  what runs now, last verdicts, what is owed
   apex history show                            what was run, and how it ended
   apex cache export FILE                       what proves tests, for other checkouts and CI jobs
@@ -294,7 +295,7 @@ def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, 
     if first in COMMANDS:
         raise UserError(
             f"`{prog} {first}` is not built yet",
-            "today there is: apex run (the default), status, history, cache, explain, init, schema, completion",
+            "today there is: apex run (the default), watch, status, history, cache, explain, init, schema, completion",
         )
     if first == "run":
         del arguments[0]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SHELLS = ("bash", "zsh", "fish")
-COMMANDS = ("run", "status", "history", "cache", "init", "schema", "completion")
+COMMANDS = ("run", "status", "watch", "history", "cache", "init", "schema", "completion")
 PROGRAMS = ("apex", "unified_test_runner.py")
 _DIRECTORIES = frozenset({"--project-root", "--output"})
 _FILES = frozenset({"--python", "--junitxml"})

@@ -25,7 +25,7 @@ CHOICES = {
 MODES = ("background", "hybrid")
 PROGRESS_MODES = ("websocket",)
 COMMANDS = (
-    "serve", "watch", "services", "report", "compare", "trends",
+    "serve", "services", "report", "compare", "trends",
     "shadow", "simulate", "doctor", "clean",
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from test_framework.cli.completion import complete
 
             return complete(arguments[1:], _program())
-        if arguments[:1] in (["cache"], ["explain"], ["history"], ["init"], ["schema"]):
+        if arguments[:1] in (["cache"], ["explain"], ["history"], ["init"], ["schema"], ["watch"]):
             from importlib import import_module
 
             return int(import_module(f"test_framework.cli.{arguments[0]}").run(arguments[1:], _program()))

@@ -72,12 +72,14 @@ class Started:
 
     def wait_for_file(self, path: Path) -> None:
         """Until the tests have written `path`: they are where they ought to be."""
+        self.wait_until(path.exists, f"{path.name} was written")
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        """Until `condition` holds, while the process lives."""
         deadline = time.monotonic() + WAIT_SECONDS
-        while not path.exists():
-            assert time.monotonic() < deadline, f"{path.name} was never written: {self.stderr()}"
-            assert self.process.poll() is None, (
-                f"the run ended before {path.name} was written: {self.stderr()}"
-            )
+        while not condition():
+            assert time.monotonic() < deadline, f"it never came that {what}: {self.stderr()}"
+            assert self.process.poll() is None, f"the command ended before {what}: {self.stderr()}"
             time.sleep(0.01)
 
     def pid_of(self, worker: str) -> int:
