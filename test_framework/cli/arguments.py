@@ -199,6 +199,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         "-n", "--numprocesses", "--workers", dest="lanes", metavar="N", type=_lanes,
         help="lanes over which tests are spread, or auto (usable CPUs)",
     )  # fmt: skip
+    add("--disable-auto-split", action="store_true", help="divide no file between lanes")
     add("--parallel", action="store_true", help="categories side by side, not one after another")
     add(
         "--max-workers", metavar="N", type=_positive,

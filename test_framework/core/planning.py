@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from test_framework.core.costs import Costs
+from test_framework.core.estimates import Span
+from test_framework.core.expectation import expected
 from test_framework.core.layering import SELECTED, Layering, least
 from test_framework.core.leaving_out import (
     Gathering,
@@ -45,7 +47,7 @@ class Planned:
     """(test, category, layer): neither run nor owed"""
     deselected: int = 0
     """left out as if they had not been collected (--lf, --pattern, --exclude-env, --resume-from)"""
-    estimate_seconds: float | None = None
+    estimate: Span | None = None
     """wall time on the plan's lanes; None when no duration is known"""
     strict_layers: frozenset[str] = frozenset()
     must_run: frozenset[str] = frozenset()
@@ -68,6 +70,8 @@ class Known:
     """tests after which nothing in the same process can be proven"""
     unreached: Collection[str] = ()
     """tests that no change since the commit of `Wish.only_changed` can reach"""
+    variances: Mapping[str, float] = field(default_factory=dict)
+    """of durations, seconds squared"""
     chances: Mapping[str, float] = field(default_factory=dict)
     """of failing now, for tests of which something speaks for it"""
     proven: Collection[str] = ()
@@ -97,7 +101,8 @@ def make_plan(
     chosen = choose(wish, settings)
     gathering = _gathered(settings, wish, chosen, tests, place, known)
     first = known.failed if wish.failed_first or wish.last_failed else {}
-    costs = Costs(known.seconds, first, known.whole, known.spoiling, chances=known.chances, bad=known.failed)
+    whole = frozenset(test.chain for test in tests) if wish.whole_chains else known.whole
+    costs = Costs(known.seconds, first, whole, known.spoiling, chances=known.chances, bad=known.failed)
     execution = settings.execution
     lanes = least(wish.lanes, execution.max_global_parallel_tests) or 1
     layers, taken = Layering(settings, wish, chosen, gathering, costs, lanes).layers()
@@ -123,15 +128,12 @@ def make_plan(
         conflict_resolution=execution.resource_conflict_resolution,
         grace_seconds=wish.grace_seconds,
     )
-    total = sum(
-        sum(chain.costs) for layer in layers for category in layer.categories for chain in category.chains
-    )
     return Planned(
         plan=plan,
         owed=tuple(gathering.owed),
         proven=tuple(gathering.proven),
         deselected=gathering.deselected,
-        estimate_seconds=total / max(1, lanes) if known.seconds else None,
+        estimate=expected(layers, lanes, known.variances) if known.seconds else None,
         strict_layers=frozenset(layer.id for layer in layers if not layer.allow_partial_success),
         must_run=frozenset(
             test

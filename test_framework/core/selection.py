@@ -69,6 +69,8 @@ class Wish:
     """the category with which the sequence of this run's categories begins"""
     retries: int | None = None
     """how often a bad test is run again; None: as its category says"""
+    whole_chains: bool = False
+    """no file is divided between lanes"""
     parallel: bool = False
     """categories of a legacy run side by side"""
     max_parallel_layers: int | None = None

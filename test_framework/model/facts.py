@@ -45,6 +45,9 @@ class RunPlanned:
     planned: int = 0
     collection_seconds: float = 0.0
     estimate_seconds: float | None = None
+    """wall time of the tests; nine times out of ten it lies between the low and the high one"""
+    estimate_low_seconds: float | None = None
+    estimate_high_seconds: float | None = None
     isolation: str = "fork"
     isolation_reason: str = ""
     python_version: str = ""

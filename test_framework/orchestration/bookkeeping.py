@@ -53,7 +53,14 @@ class Bookkeeping:
         if self._directory is not None:
             retention = Retention.from_settings(self._started.preparation.settings.history)
             self._tidying = asyncio.create_task(asyncio.to_thread(tidy, self.base, retention))
-        known = Known(past.seconds, past.failed, past.whole, past.flaky, chances=by_history(past.ever_bad))
+        known = Known(
+            past.seconds,
+            past.failed,
+            past.whole,
+            past.flaky,
+            variances=past.variances,
+            chances=by_history(past.ever_bad),
+        )
         return known, notes
 
     async def tidied(self) -> list[str]:

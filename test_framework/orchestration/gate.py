@@ -33,6 +33,7 @@ CHOOSES_NOTHING = frozenset(
         "test_timeout",
         "run_timeout",
         "time",
+        "whole_chains",
         "lanes",
         "grace_seconds",
     ]

@@ -44,6 +44,7 @@ class RunOptions(NamedTuple):
     dry_run: bool = False
     lanes: str | None = None
     """a number as text, auto, or None: as many as there are usable CPUs"""
+    disable_auto_split: bool = False
     parallel: bool = False
     max_parallel_layers: int = 3
     allow_prod: bool = False

@@ -10,6 +10,8 @@ from test_framework.core.owed import by_reason
 from test_framework.core.planning import Planned
 
 MOST_NAMES = 10
+LEAST_DOUBT = 0.2
+"""seconds between the low and the high estimate from which on both are shown"""
 
 
 def show_plan(planned: Planned, progress_mode: str, verbose: bool) -> dict[str, Any]:
@@ -25,11 +27,14 @@ def show_plan(planned: Planned, progress_mode: str, verbose: bool) -> dict[str, 
 
 def plan_as_json(planned: Planned) -> str:
     """One JSON object: layers with categories, their tests and limits, and what is owed."""
+    span = planned.estimate
     body = {
         "lanes": planned.plan.lanes,
         "max_parallel_layers": planned.plan.max_parallel_layers,
         "fail_fast_mode": planned.plan.fail_fast_mode,
-        "estimate_seconds": planned.estimate_seconds,
+        "estimate_seconds": span.expected if span is not None else None,
+        "estimate_low_seconds": span.low if span is not None else None,
+        "estimate_high_seconds": span.high if span is not None else None,
         "deselected": planned.deselected,
         "layers": [
             {
@@ -88,7 +93,7 @@ def plan_as_text(planned: Planned, verbose: bool) -> list[str]:
         for category in layer.categories:
             tests = [test for chain in category.chains for test in chain.tests]
             seconds = sum(sum(chain.costs) for chain in category.chains)
-            known = f", about {seconds:.1f} s of tests" if planned.estimate_seconds is not None else ""
+            known = f", about {seconds:.1f} s of tests" if planned.estimate is not None else ""
             lines.append(f"  {category.name}: {len(tests)} tests{known}")
             lines += [f"    {ascii(test)[1:-1]}" for test in (tests if verbose else ())]
     for group in by_reason((test, category, reason) for test, category, _, reason in planned.owed):
@@ -102,7 +107,10 @@ def plan_as_text(planned: Planned, verbose: bool) -> list[str]:
     if planned.deselected:
         lines.append(f"left out: {planned.deselected} tests")
     lines += [f"note: {note}" for note in planned.notes]
-    estimate = planned.estimate_seconds
-    wall = f"about {estimate:.1f} s" if estimate is not None else "unknown (no earlier run)"
+    wall = "unknown (no earlier run)"
+    if planned.estimate is not None:
+        span = planned.estimate
+        wall = f"about {span.expected:.1f} s"
+        wall += f" ({span.low:.1f} to {span.high:.1f} s)" if span.high - span.low >= LEAST_DOUBT else ""
     lines.append(f"{planned.plan.lanes} lanes; expected: {wall}")
     return lines

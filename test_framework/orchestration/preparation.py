@@ -163,6 +163,7 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         only_changed=options.only_changed,
         shard=None if options.shard is None else parse_shard(options.shard),
         resume_from=options.resume_from,
+        whole_chains=options.disable_auto_split,
         parallel=options.parallel,
         max_parallel_layers=options.max_parallel_layers,
     )

@@ -90,6 +90,7 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
             for chain in category.chains
         )
         notes = [*self.settings.notes, *planned.notes]
+        span = planned.estimate
         elsewhere = len(known.uncollected) + len(known.left_out)
         facts.append(
             f.RunPlanned(
@@ -97,7 +98,9 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
                 deselected=collection.deselected + planned.deselected,
                 planned=runs,
                 collection_seconds=round(collection_seconds, 3),
-                estimate_seconds=planned.estimate_seconds,
+                estimate_seconds=span.expected if span is not None else None,
+                estimate_low_seconds=span.low if span is not None else None,
+                estimate_high_seconds=span.high if span is not None else None,
                 isolation=collection.isolation,
                 isolation_reason=collection.isolation_reason,
                 python_version=collection.python_version,

@@ -35,7 +35,7 @@ PARTS = ("runs", "imports")
 """folders of recorded runs: our own, and results of other runners"""
 _BAD = frozenset(outcome.value for outcome in BAD)
 _TESTS = """
-    SELECT id, seconds, last_outcome, unexplained, order_dependent, decided, failures FROM tests
+    SELECT id, seconds, variance, last_outcome, unexplained, order_dependent, decided, failures FROM tests
     LEFT JOIN (SELECT test, count(DISTINCT run) AS failures FROM attempts WHERE signature IS NOT NULL GROUP BY test)
     ON number = test"""
 """every test, with the number of runs in which an attempt of it was bad (bad attempts have a signature)"""
@@ -47,6 +47,8 @@ class Remembered:
     """What planning wants to know of tests, by id."""
 
     seconds: Mapping[str, float] = field(default_factory=dict)
+    variances: Mapping[str, float] = field(default_factory=dict)
+    """of those durations that are not always the same, seconds squared"""
     failed: Mapping[str, str] = field(default_factory=dict)
     """tests whose newest decided outcome is bad, with that outcome"""
     whole: frozenset[str] = frozenset()
@@ -285,14 +287,18 @@ def _run_ids(database: sqlite3.Connection) -> set[str]:
 
 def _remembered(database: sqlite3.Connection) -> Remembered:
     seconds: dict[str, float] = {}
+    variances: dict[str, float] = {}
     failed: dict[str, str] = {}
     whole: set[str] = set()
     flaky: set[str] = set()
     past: dict[str, Past] = {}
-    for test, mean, outcome, unexplained, order_dependent, decided, failures in database.execute(_TESTS):
+    for row in database.execute(_TESTS):
+        test, mean, variance, outcome, unexplained, order_dependent, decided, failures = row
         name = restored(test)
         if mean is not None:
             seconds[name] = mean
+            if variance:
+                variances[name] = variance
         if outcome in _BAD:
             failed[name] = outcome
         if unexplained:
@@ -301,7 +307,7 @@ def _remembered(database: sqlite3.Connection) -> Remembered:
             whole.add(name.partition("::")[0])
         if failures or name in failed:
             past[name] = Past(decided, failures or 1, bool(unexplained), name in failed)
-    return Remembered(seconds, failed, frozenset(whole), frozenset(flaky), past)
+    return Remembered(seconds, variances, failed, frozenset(whole), frozenset(flaky), past)
 
 
 def _durations(database: sqlite3.Connection) -> dict[str, Duration]:

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from test_framework.core.estimates import Span
 from test_framework.core.planning import Known, Planned, make_plan
 from test_framework.core.selection import Wish
 from test_framework.core.settings import (
@@ -260,8 +261,8 @@ def test_unknown_durations_are_guessed_as_the_mean_of_the_known() -> None:
         known=Known({"unit/a::1": 4.0, "x": 2.0}),
     )
     assert plan.plan.layers[0].categories[0].chains[0].costs == (4.0, 3.0)
-    assert plan.estimate_seconds == 3.5
-    assert planned(Wish(explicit_paths=True), "unit/a::1").estimate_seconds is None
+    assert plan.estimate == Span(3.5, 3.5, 3.5)
+    assert planned(Wish(explicit_paths=True), "unit/a::1").estimate is None
 
 
 def test_fail_fast_comes_from_the_flag_else_from_the_kind_of_run() -> None:
@@ -359,3 +360,13 @@ def test_a_process_ends_after_the_last_of_several_tests_that_spoil_it() -> None:
     planned = make_plan(settings(), Wish(explicit_paths=True), tests, category, known)
     [chain] = planned.plan.layers[0].categories[0].chains
     assert chain.ends == {2}, "1 and 5 are followed by what cannot be proven anyway, or by nothing"
+
+
+def test_files_stay_whole_where_that_is_asked_for() -> None:
+    names = [f"unit/a::{number}" for number in range(9)]
+    for whole in (False, True):
+        wish = Wish(explicit_paths=True, lanes=2, whole_chains=whole)
+        found = planned(wish, *names, known=Known(dict.fromkeys(names, 1.0)))
+        (chain,) = found.plan.layers[0].categories[0].chains
+        assert all(chain.links) is (whole or not chain.links)
+        assert bool(chain.links) is whole
