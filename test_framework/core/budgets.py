@@ -109,7 +109,7 @@ class Budgets:
             (f"the budget of {words} is given to tests more likely to fail", choice.too_many),
             (f"takes longer than the budget of {words}", choice.too_long),
         ):
-            self._gathering.for_time |= left_out
+            self._gathering.another_time |= left_out
             for category in sorted({home[test] for test in left_out}):
                 self._gathering.owe(category, layer, reason, _among(left_out))
         return [one for one in tests if one.test in choice.chosen], len(choice.chosen) < len(tests)

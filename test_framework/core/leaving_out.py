@@ -31,7 +31,7 @@ class Gathering:
     owed: list[Owed] = field(default_factory=list)
     proven: list[tuple[str, str, str]] = field(default_factory=list)
     """(test, category, layer)"""
-    for_time: set[str] = field(default_factory=set)
+    another_time: set[str] = field(default_factory=set)
     """those of the owed that no budget had room for"""
     deselected: int = 0
     notes: list[str] = field(default_factory=list)

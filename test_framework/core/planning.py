@@ -51,7 +51,7 @@ class Planned:
     """wall time on the plan's lanes; None when no duration is known"""
     strict_layers: frozenset[str] = frozenset()
     must_run: frozenset[str] = frozenset()
-    for_time: Collection[str] = ()
+    another_time: Collection[str] = ()
     """the owed tests that no budget had room for"""
     notes: tuple[str, ...] = ()
 
@@ -74,6 +74,8 @@ class Known:
     """of durations, seconds squared"""
     chances: Mapping[str, float] = field(default_factory=dict)
     """of failing now, for tests of which something speaks for it"""
+    unselected: Mapping[str, str] = field(default_factory=dict)
+    """tests that somebody's selector leaves out -> why"""
     proven: Collection[str] = ()
     """tests that would end as they did when they last ran, so that they need not"""
     uncollected: Sequence[tuple[str, str, str]] = ()
@@ -143,7 +145,7 @@ def make_plan(
             for chain in category.chains
             for test in chain.tests
         ),
-        for_time=gathering.for_time,
+        another_time=gathering.another_time,
         notes=tuple(gathering.notes),
     )
 
@@ -188,13 +190,27 @@ def _gathered(
         if wish.resume_from is not None:
             resume(gathering, wish.resume_from, where, known.passed)
         owe_other_environments(gathering, where, settings)
-    if known.proven:
+    if known.proven or known.unselected:
         where = homes(chosen, settings)
         free = wish.explicit_paths and not chosen.layers
         for name in list(gathering.by_category):
             layer = SELECTED if free else where.get(name) or settings.layer_of(name) or ""
             gathering.take_proven(name, layer, known.proven)
+            if wish.explicit_paths or name in where:
+                _owe_unselected(gathering, name, layer, known.unselected)
     return gathering
+
+
+def _owe_unselected(gathering: Gathering, name: str, layer: str, unselected: Mapping[str, str]) -> None:
+    """Owe what selectors leave out of a category of this run."""
+    tests = gathering.by_category.get(name, ())
+    for reason in sorted({unselected[test.id] for test in tests if test.id in unselected}):
+        gathering.owe(name, layer, reason, _left_out_for(reason, unselected))
+    gathering.another_time |= unselected.keys()
+
+
+def _left_out_for(reason: str, unselected: Mapping[str, str]) -> Callable[[TestInfo], bool]:
+    return lambda test: unselected.get(test.id) == reason
 
 
 def _without_tests(wish: Wish, chosen: Chosen, settings: Settings, there: Mapping[str, int]) -> list[str]:

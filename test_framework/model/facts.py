@@ -200,8 +200,8 @@ class TestOwed:
     category: str
     layer: str
     reason: str
-    for_time: bool = False
-    """whether only a budget kept it from running: the same command may run it another time"""
+    another_time: bool = False
+    """whether the same command may run it another time: a budget had no room for it, or a selector left it out"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from test_framework.model.errors import UserError
+from test_framework.orchestration.selecting import Selector
 from test_framework.sinks.protocol import Sink
 
 GROUPS = {
@@ -35,7 +36,6 @@ MEMBERS = {
 NOT_BUILT = {
     "executor": "choosing an executor for a run is not built yet",
     "provider": "services are not built yet",
-    "selector": "selecting tests by what changed is not built yet",
 }
 
 
@@ -46,6 +46,7 @@ class Extensions:
     agents: dict[str, Any] = field(default_factory=dict)
     sinks: list[Callable[[], Sink]] = field(default_factory=list)
     """each makes the sink of one run"""
+    selectors: dict[str, Selector] = field(default_factory=dict)
     controllers: list[type[Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -57,7 +58,7 @@ class Extensions:
         if kind == "selector":
             if not callable(loaded):
                 raise _broken(where, "a selector has to be callable")
-            self.notes.append(f"{where} has no effect: {NOT_BUILT[kind]}")
+            self.selectors[name] = loaded
             return
         made = _made(loaded, where)
         kind = kind or next((each for each, members in MEMBERS.items() if _has(made, members)), "")

@@ -227,6 +227,7 @@ class MasterOrchestrationController:
                 sinks=[make() for make in (*self.config.sinks, *extensions.sinks)],
                 websocket=self._websocket,
                 notes=extensions.notes,
+                selectors=extensions.selectors,
             )
         except BaseException:
             await asyncio.to_thread(started.abandon)

@@ -67,7 +67,7 @@ def plan_as_json(planned: Planned) -> str:
                 "category": category,
                 "layer": layer,
                 "reason": reason,
-                "for_time": test in planned.for_time,
+                "another_time": test in planned.another_time,
             }
             for test, category, layer, reason in planned.owed
         ],

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from test_framework import __version__
@@ -36,6 +37,7 @@ from test_framework.orchestration.plan_text import show_plan
 from test_framework.orchestration.preparation import Started
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
 from test_framework.orchestration.recording import open_recording
+from test_framework.orchestration.selecting import Selector, left_out
 from test_framework.orchestration.stopping import cancel_fact
 from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
 from test_framework.records.checkout import Checkout
@@ -56,6 +58,7 @@ class Run:
         sinks: Sequence[Sink] = (),
         websocket: tuple[Any, str | None] = (None, None),
         notes: Sequence[str] = (),
+        selectors: Mapping[str, Selector] = MappingProxyType({}),
     ) -> None:
         self.preparation = started.preparation
         self.options = started.preparation.options
@@ -67,6 +70,7 @@ class Run:
         self._execution: LayerExecutionAgent | None = None
         self._recording: DependencyFile | None = None
         self._proving = started.proving
+        self._selectors = selectors
         self._started_at = ""
         self._cancelled: tuple[str, str] | None = None
         self._cancel_collecting = asyncio.Event()
@@ -128,6 +132,12 @@ class Run:
                     unreached, why = await asyncio.to_thread(self._proving.unreached, collection)
                     known = replace(known, unreached=unreached)
                     self._say_degraded([why] if why else [])
+                if self._selectors:
+                    unselected, why_not = await asyncio.to_thread(
+                        left_out, self._selectors, collection.tests, known
+                    )
+                    known = replace(known, unselected=unselected)
+                    self._say_degraded(why_not)
                 programme = orchestrator.programme(collection, known, collected_after, proofs)
                 rules = self._rules(programme)
                 if collection.collect_only and not self.options.dry_run:

@@ -110,7 +110,11 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
         )
         facts += [
             f.TestOwed(
-                test=test, category=category, layer=layer, reason=reason, for_time=test in planned.for_time
+                test=test,
+                category=category,
+                layer=layer,
+                reason=reason,
+                another_time=test in planned.another_time,
             )
             for test, category, layer, reason in planned.owed
         ]

@@ -49,7 +49,7 @@ class Account:
                 self._spoil(fact.test, "a subtest failed")
             case f.TestOwed():
                 self._place(fact.test, fact.category, fact.layer)
-                if not (self.begun or fact.for_time):
+                if not (self.begun or fact.another_time):
                     self.left_out.append(fact.test)
             case f.CacheHit():
                 self._place(fact.test, fact.category, fact.layer)

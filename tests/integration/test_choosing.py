@@ -107,7 +107,7 @@ def first_module(run: Run) -> str:
 def test_what_does_not_fit_is_owed_for_want_of_time_and_paid_by_the_next_run(project: Project) -> None:
     first = project.run("--time", "20s")
     assert (ended(first)["executed"], ended(first)["owed"], first.exit_code) == (14, 26, 10), first.explain()
-    assert {fact.get("for_time") for fact in first.of("test.owed")} == {True}
+    assert {fact.get("another_time") for fact in first.of("test.owed")} == {True}
     assert set(first.owed.values()) == {f"the budget of the run (20 s) {FOR_TIME}"}
     second = project.run("--time", "60s")
     assert (ended(second)["executed"], ended(second)["proven"], second.exit_code) == (26, 14, 0)
