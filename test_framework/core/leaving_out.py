@@ -32,7 +32,7 @@ class Gathering:
     proven: list[tuple[str, str, str]] = field(default_factory=list)
     """(test, category, layer)"""
     another_time: set[str] = field(default_factory=set)
-    """those of the owed that no budget had room for"""
+    """those of the owed that the same command may run another time"""
     deselected: int = 0
     notes: list[str] = field(default_factory=list)
 

@@ -52,7 +52,7 @@ class Planned:
     strict_layers: frozenset[str] = frozenset()
     must_run: frozenset[str] = frozenset()
     another_time: Collection[str] = ()
-    """the owed tests that no budget had room for"""
+    """the owed tests that the same command may run another time"""
     notes: tuple[str, ...] = ()
 
 
