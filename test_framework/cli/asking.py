@@ -63,13 +63,12 @@ def _pay(checkout: Checkout, found: Gate, base: Path) -> None:
     from test_framework.records import ledger
     from test_framework.records.account import Account
 
-    kept = ledger.load(base)
-    if any(each.tree == checkout.tree and not each.owed for each in kept.trees):
+    known = ledger.load(base).trees
+    if any(each.tree == checkout.tree and not each.owed for each in known):
         return
     account = Account(collected=dict(found.inventory), proven=set(found.proven))
-    whole = any(each.whole == found.run for each in kept.trees)
-    kept.take(checkout, found.run, account, whole=whole)
-    ledger.save(kept, base)
+    whole = any(each.whole == found.run for each in known)
+    ledger.keep(base, checkout, found.run, account, whole=whole)
 
 
 def answer_of(found: Gate, preparation: Preparation) -> Answer:

@@ -29,7 +29,7 @@ from test_framework.records.dependencies import (
     load_memory,
     save_memory,
 )
-from test_framework.records.keeping import locked
+from test_framework.records.lock import locked
 from test_framework.records.remembering import KEEP_SNAPSHOTS
 from test_framework.records.sources import NAME as SOURCES
 from test_framework.records.sources import Sources

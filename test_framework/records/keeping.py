@@ -6,12 +6,8 @@ recording that cannot be used proves nothing, but the run's failures still count
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,6 +16,7 @@ from test_framework.core.proof import distrust
 from test_framework.records.account import Account, read_account
 from test_framework.records.changes import TEST_FILES, Digests, write_derived
 from test_framework.records.dependencies import DIGESTS, load_memory, save_memory
+from test_framework.records.lock import locked
 from test_framework.records.places import RUN_ID
 from test_framework.records.recording import Recording, RecordingError, read_recording
 from test_framework.records.remembering import EndedRun, remember
@@ -29,9 +26,6 @@ from test_framework.records.sources import Sources
 RECORDING = "dependencies.jsonl"
 CIRCUMSTANCES = "circumstances.json"
 VERSION = 2
-LOCK = "proof.lock"
-LOCK_SECONDS = 5.0
-LOCK_EVERY_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,25 +147,3 @@ def _read(file: Path) -> Circumstances | None:
         return Circumstances(**{**body, **words})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-@contextmanager
-def locked(base: Path) -> Iterator[None]:
-    """Be the only writer. Raises OSError when another one does not end."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    lock = os.open(base / LOCK, flags, 0o600)
-    try:
-        limit = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as problem:
-                if time.monotonic() > limit:
-                    raise OSError(
-                        f"another run has been keeping its own for {LOCK_SECONDS:.0f} s"
-                    ) from problem
-                time.sleep(LOCK_EVERY_SECONDS)
-        yield
-    finally:
-        os.close(lock)

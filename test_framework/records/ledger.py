@@ -19,6 +19,7 @@ from test_framework.model.outcome import BAD
 from test_framework.records.account import Account
 from test_framework.records.changes import write_derived
 from test_framework.records.checkout import Checkout
+from test_framework.records.lock import locked
 
 NAME = "ledger.json"
 VERSION = 1
@@ -84,9 +85,11 @@ class Ledger:
 
 def keep(base: Path, checkout: Checkout, run: str, account: Account, *, whole: bool) -> None:
     """Take a run into the file. Raises OSError."""
-    ledger = load(base)
-    ledger.take(checkout, run, account, whole=whole)
-    save(ledger, base)
+    if checkout.tree:
+        with locked(base):
+            ledger = load(base)
+            ledger.take(checkout, run, account, whole=whole)
+            save(ledger, base)
 
 
 def load(base: Path) -> Ledger:
