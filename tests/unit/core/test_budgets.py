@@ -26,6 +26,7 @@ def settings(layer_seconds: float | None = 100, unit_seconds: float = 10_000) ->
         "smoke": CategorySettings(name="smoke", priority="CRITICAL"),
         "unit": CategorySettings(name="unit"),
         "serial": CategorySettings(name="serial", parallel_safe=False),
+        "api": CategorySettings(name="api"),
     }
     places = (
         LayerCategory(name="smoke", timeout_seconds=10_000),
@@ -33,7 +34,10 @@ def settings(layer_seconds: float | None = 100, unit_seconds: float = 10_000) ->
         LayerCategory(name="serial", timeout_seconds=10_000),
     )
     layers = {
-        "fast": LayerSettings(id="fast", name="Fast", max_duration_seconds=layer_seconds, categories=places)
+        "fast": LayerSettings(id="fast", name="Fast", max_duration_seconds=layer_seconds, categories=places),
+        "next": LayerSettings(
+            id="next", name="Next", categories=(LayerCategory(name="api", timeout_seconds=10_000),)
+        ),
     }
     return Settings(
         environment="test", layers=layers, categories=catalogue, modes={}, execution=ExecutionSettings()
@@ -98,6 +102,18 @@ def test_more_lanes_hold_more_but_not_of_a_serial_category() -> None:
     assert len(running(plan(replace(FAST, lanes=2), tests, one_second_each(tests)))) == 171
     tests = some(serial=200)
     assert len(running(plan(replace(FAST, lanes=2), tests, one_second_each(tests)))) == 85
+
+
+def test_a_serial_test_takes_the_time_of_every_lane() -> None:
+    tests = [replace(test, exclusive=True) for test in some(unit=200)]
+    assert len(running(plan(replace(FAST, lanes=2), tests, one_second_each(tests)))) == 85
+
+
+def test_a_layer_has_what_the_layers_before_it_leave_of_the_run_s_time() -> None:
+    tests = some(unit=30, api=100)
+    found = plan(Wish(layers=("fast", "next"), time=60.0), tests, one_second_each(tests))
+    assert len(running(found)) == 51
+    assert {test.id for test in tests[:30]} <= running(found)
 
 
 def test_a_category_has_a_budget_of_its_own() -> None:

@@ -56,19 +56,19 @@ def test_chances_follow_from_what_a_test_executes_itself() -> None:
             "x.py::executes_g": Record("r", 0, 1, 1.0, "passed"),
             "x.py::same_file": Record("r", 0, 2, 1.0, "passed"),
             "y.py::follows": Record("r", 0, 3, 1.0, "passed"),
-            "y.py::proven": Record("r", 0, 0, 1.0, "passed"),
+            "x.py::proven": Record("r", 0, 2, 1.0, "passed"),
         },
     )
     changed = ToRun(Reason(Cause.SOURCE, "a.py::g"))
     decisions: dict[str, Decision] = {"x.py::executes_f": ToRun(Reason(Cause.AUDIT))}
     decisions |= dict.fromkeys(list(memory.records)[1:4], changed)
     decisions |= {
-        "y.py::proven": Proven("r", "passed", 1.0),
+        "x.py::proven": Proven("r", "passed", 1.0),
         "z.py::new": ToRun(Reason(Cause.NEVER_RECORDED)),
     }
     found = by_changes(memory, decisions, frozenset([1]), {"y.py::follows": 0.5})
     assert set(found) == {"x.py::executes_g", "x.py::same_file", "y.py::follows", "z.py::new"}
-    shared = OF_ITS_OWN_CHANGE / 2**0.5
+    shared = OF_ITS_OWN_CHANGE / 3**0.5
     reached = either(UNREMARKABLE, OF_A_REACHED_TEST)
     assert found["x.py::executes_g"] == found["x.py::same_file"] == pytest.approx(either(reached, shared))
     assert found["y.py::follows"] == pytest.approx(either(0.5, OF_A_REACHED_TEST))

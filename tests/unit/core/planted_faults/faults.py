@@ -18,8 +18,11 @@ class Fault:
 
 
 ADMISSION = "core/admission.py"
+BUDGETS = "core/budgets.py"
 CHAINS = "core/chains.py"
+CHOICE = "core/choice.py"
 COURSE = "core/course.py"
+EXPECTATION = "core/expectation.py"
 FAIL_FAST = "core/fail_fast.py"
 FEEDING = "core/feeding.py"
 LANES = "core/lanes.py"
@@ -28,8 +31,10 @@ ORDERING = "core/ordering.py"
 PATTERN = "core/pattern.py"
 PLANNING = "core/planning.py"
 PRESSURE = "core/pressure.py"
+RANKING = "core/ranking.py"
 SCHEDULER = "core/scheduler.py"
 SELECTION = "core/selection.py"
+SHARDING = "core/sharding.py"
 STAGES = "core/stages.py"
 STATE = "core/run_state.py"
 VERDICT = "core/verdict.py"
@@ -633,6 +638,43 @@ FAULTS = (
         "(lane.closed and not lane.units)",
         "lane.closed",
     ),
+    # choice and order
+    Fault("a budget holds whatever is long enough", CHOICE, "if one.lane_seconds <= left:", "if True:"),
+    Fault(
+        "what must run is chosen like everything else",
+        CHOICE,
+        "    chosen = must | {one",
+        "    chosen = {one",
+    ),
+    Fault("the most likely test alone is never chosen", CHOICE, "if single is not None and", "if False and"),
+    Fault("a serial test takes one lane of its budget", BUDGETS, "load=lanes if", "load=1 if"),
+    Fault("a serial category takes one lane of its layer's budget", BUDGETS, "lanes / min(", "1 / min("),
+    Fault("what a failure took is believed", BUDGETS, "in costs.bad else", "in () else"),
+    Fault(
+        "each layer may take the whole time of the run",
+        BUDGETS,
+        "        self._left = max(0.0, self._left -",
+        "        self._unused = max(0.0, self._left -",
+    ),
+    Fault(
+        "a flaky test's failures count",
+        RANKING,
+        "failures = 0 if self.flaky else self.failures",
+        "failures = self.failures",
+    ),
+    Fault("shared code says as much as own code", RANKING, " / math.sqrt(sharing[block])", ""),
+    Fault(
+        "what was executed earlier in the file is forgotten",
+        RANKING,
+        "            blocks |= ",
+        "            blocks = ",
+    ),
+    Fault("proven tests have a chance", RANKING, "if isinstance(decisions.get(test), ToRun):", "if True:"),
+    Fault("linked tests are divided between parts", SHARDING, " and not chain[place].linked", ""),
+    Fault(
+        "a part is what its machine collected first", SHARDING, "(-len(piece), piece[0].id)", "-len(piece)"
+    ),
+    Fault("linked tests are expected on many lanes", EXPECTATION, "any(chain.links) or ", ""),
     # state and verdict
     Fault("a repeated test counts twice", STATE, "            self.outcomes[before] -= 1\n", ""),
     Fault(
