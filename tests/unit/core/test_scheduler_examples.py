@@ -253,6 +253,12 @@ def test_a_lane_that_falls_silent_between_tests_is_replaced_without_blame() -> N
     assert 10.0 < shell.now < 13.0
 
 
+def test_a_test_that_takes_longer_than_a_lane_may_be_silent_is_left_alone() -> None:
+    shell = run(plan(chain("a", 0.1, 30.0, 0.1), lanes=1, shutdown_seconds=10.0))
+    assert set(outcomes(shell).values()) == {"passed"}
+    assert not told(shell, StopLane)
+
+
 def test_a_lane_that_does_not_end_is_ended_and_the_run_says_so() -> None:
     shell = run(plan(chain("a", 0.1), lanes=1, shutdown_seconds=10.0), natures=[Nature("stays")])
     assert outcomes(shell) == {"a::t0": "passed"}
