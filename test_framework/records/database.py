@@ -280,7 +280,11 @@ def _alone(path: Path, wait: float) -> Iterator[None]:
 
 
 def _has_content(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
+    """Whether there is anything in the file; another process may take it away at any time."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _draft(path: Path) -> Path:
