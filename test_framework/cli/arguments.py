@@ -67,6 +67,8 @@ class Parser(argparse.ArgumentParser):
         import difflib
         import shlex
 
+        from test_framework.cli.completion import COMMANDS as SUB_COMMANDS
+
         shown = shlex.join(word if word.isprintable() else ascii(word)[1:-1] for word in words)
         if len(shown) > MOST_SHOWN:
             shown = shown[:MOST_SHOWN] + " ..."
@@ -74,7 +76,9 @@ class Parser(argparse.ArgumentParser):
         near = difflib.get_close_matches(
             words[0].split("=")[0][:MOST_SHOWN], self._option_string_actions, n=1
         )
-        if near:
+        if words[0] in SUB_COMMANDS:
+            hint = f"a sub-command comes first: {self.prog} {words[0]} ..."
+        elif near:
             hint = f"did you mean {near[0]}?\n{hint}"
         return UserError(f"unrecognized arguments: {shown}", f"{hint}\n{self.prog} --help lists every flag")
 

@@ -61,6 +61,7 @@ def refused(run: Run, *words: str, code: int = 4) -> None:
         (["--ctrf", "x"], ["--ctrf is known but not built yet"]),
         (["--ctrf", "x", "--executor", "dask"], ["--ctrf, --executor are known but not built yet"]),
         (["--shard", "0/4"], ["--shard '0/4' is no part of a whole", "--shard 1/4"]),
+        (["--verbose", "cache", "status"], ["a sub-command comes first: ", " cache ..."]),
         (["--time", "later"], ["'later' is no duration"]),
         (["--execution-mode", "background"], ["--execution-mode background is known but not built yet"]),
         (["--progress-mode", "websocket"], ["--progress-mode websocket"]),
