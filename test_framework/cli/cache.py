@@ -84,7 +84,12 @@ def _export(base: Path, options: argparse.Namespace) -> int:
 
 def _merge(base: Path, options: argparse.Namespace) -> int:
     make_private(base)
-    taken = take_in(base, [Path(each) for each in options.files])
+    try:
+        taken = take_in(base, [Path(each) for each in options.files])
+    except RefusedError as problem:
+        raise UserError(
+            f"nothing is taken in: {problem}", "forget what is there first: cache clear"
+        ) from problem
     for file, why in taken.refused:
         sys.stderr.write(f"apex: error: {file} is not taken in: {why}\n")
     count = len(options.files) - len(taken.refused)

@@ -2,8 +2,8 @@
 
 Rules: what it holds refers to contents by digest, so a proof holds elsewhere exactly where everything is the same. The
 first line carries version and checksum; a file that is damaged or of another version is refused by name, and nothing
-of it is taken. It holds sources of the project, and no value of a variable but those that Python and pytest read at
-their start. Compressed JSON; written as a whole or not at all.
+of it is taken. It holds sources of the project, and of variables only digests. Compressed JSON; written as a whole or
+not at all.
 """
 
 from __future__ import annotations
@@ -91,10 +91,16 @@ def export(base: Path, target: Path) -> Held:
 
 
 def take_in(base: Path, files: Sequence[Path]) -> Taken:
-    """Join what the files hold to the memory of `base`; of each test the newest record stays. Raises OSError."""
+    """Join what the files hold to the memory of `base`; of each test the newest record stays.
+
+    Raises OSError, and `RefusedError` where the memory that is there cannot be read and would be lost.
+    """
     refused: list[tuple[str, str]] = []
     with locked(base):
-        before = load_memory(base).memory
+        loaded = load_memory(base)
+        if loaded.note:
+            raise RefusedError(loaded.note)
+        before = loaded.memory
         memory, contents = before, dict[str, bytes]()
         for file in files:
             try:

@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from test_framework.records.changes import Digests
+from test_framework.records.changes import Digests, value_digest
 
 SITE_DIRECTORIES = ("lib/python3*/site-packages", "lib64/python3*/site-packages", "lib/python3*/dist-packages",
                     "lib/python3/dist-packages", "local/lib/python3*/dist-packages")  # fmt: skip
@@ -28,7 +28,8 @@ NOT_COMPARED = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
 def identify(executable: str, environ: Mapping[str, str], digests: Digests) -> dict[str, str] | None:
     """The parts of an environment by name; None where its packages cannot be found.
 
-    `environ` is what tests inherit: variables that interpreter, locale and pytest read by themselves are parts too.
+    `environ` is what tests inherit: variables that interpreter, locale and pytest read by themselves are parts too, by
+    the digests of their values, since memories travel.
     """
     prefix = Path(executable).parent.parent
     digests.note(executable)
@@ -55,7 +56,7 @@ def identify(executable: str, environ: Mapping[str, str], digests: Digests) -> d
         _add_site(Path(directory), identity, digests)
     for name, value in environ.items():
         if name in READ_BY_C or (name.startswith(READ_AT_START) and not name.startswith(OF_ONE_TEST)):
-            identity[f"variable {name}"] = value
+            identity[f"variable {name}"] = value_digest(value) or ""
     return identity
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def run(tmp_path: Path, apex: Callable[..., Run]) -> Callable[..., Run]:
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "TMPDIR": str(temporary),
         "SHOP_SECRET": SECRET,
+        "PYTHONANYWHERE_TOKEN": SECRET,
     }
 
     def start(project: Path, *paths: str) -> Run:
@@ -94,7 +96,7 @@ def test_another_checkout_proves_what_was_run_here_and_runs_what_it_changed(
     assert counts(run(origin)) == (5, 0)
     file = tmp_path / "memory"
     assert cache(origin, "export", str(file))[0] == 0
-    assert SECRET.encode() not in file.read_bytes()
+    assert SECRET.encode() not in zlib.decompress(file.read_bytes().partition(b"\n")[2])
     other = checkout(origin, tmp_path / "elsewhere" / "other")
     code, answer, _ = cache(other, "merge", str(file))
     assert (code, answer["new"], answer["proofs"]) == (0, 5, 5)
@@ -150,6 +152,19 @@ def test_a_file_that_cannot_be_trusted_is_refused_and_the_others_are_taken(
     assert (code, answer["proofs"]) == (4, 5)
     assert [each["file"] for each in answer["refused"]] == [str(bad)]
     assert f"{bad} is not taken in: {why}" in told
+
+
+def test_a_memory_that_cannot_be_read_here_is_not_overwritten(
+    origin: Path, run: Callable[..., Run], tmp_path: Path
+) -> None:
+    run(origin)
+    file = tmp_path / "memory"
+    cache(origin, "export", str(file))
+    own = origin / ".apex" / "proof.json"
+    newer = own.read_bytes().replace(b'"version": ', b'"version": 9', 1)
+    own.write_bytes(newer)
+    code, _, told = cache(origin, "merge", str(file))
+    assert (code, "cache clear" in told, own.read_bytes() == newer) == (4, True, True)
 
 
 def test_a_failure_elsewhere_is_no_proof_here(origin: Path, run: Callable[..., Run], tmp_path: Path) -> None:
