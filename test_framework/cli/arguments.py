@@ -12,8 +12,10 @@ import os
 from test_framework import __version__
 from test_framework.cli.combinations import refuse_contradictions
 from test_framework.cli.later import COMMANDS, FLAGS, MODES, PROGRESS_MODES, add_later, refuse_later
+from test_framework.cli.values import count, lanes, named, positive, seconds
 from test_framework.core.names import ENVIRONMENT_NAMES
 from test_framework.core.production import refuse_production
+from test_framework.core.splitting import HYBRID, STRATEGIES
 from test_framework.model.errors import UserError
 
 TYPE_CHECKING = False
@@ -35,7 +37,6 @@ ANSWERS = (
     "list_categories", "show_layers", "show_category_stats", "orchestration_status", "validate", "explain",
 )  # fmt: skip
 """Options that are answered without a run, in the order in which several of them are answered."""
-MOST_LANES = 256
 MOST_COLUMNS = 120
 MOST_SHOWN = 200
 
@@ -126,8 +127,8 @@ def build_parser(prog: str = "apex") -> Parser:
 
 def _add_choice(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--category", metavar="NAME", type=_name, help="one category, with what it depends on, each once")
-    add("--categories", metavar="NAME", type=_name, nargs="+", help="several categories, likewise")
+    add("--category", metavar="NAME", type=named, help="one category, with what it depends on, each once")
+    add("--categories", metavar="NAME", type=named, nargs="+", help="several categories, likewise")
     add(
         "--pattern",
         metavar="P",
@@ -148,7 +149,7 @@ def _add_choice(group: argparse._ArgumentGroup) -> None:
     add(
         "--resume-from",
         metavar="CAT",
-        type=_name,
+        type=named,
         help="continue an ended run: this category and what comes after it",
     )
     add(
@@ -166,13 +167,13 @@ def _add_layers(group: argparse._ArgumentGroup) -> None:
         help="fast_feedback, nightly, commit, development, ci, weekend, all, or a configured mode",
     )
     add("--use-layers", action="store_true", help="run every layer that is not a background layer")
-    add("--layers", nargs="+", metavar="LAYER", type=_name, help="these layers alone")
+    add("--layers", nargs="+", metavar="LAYER", type=named, help="these layers alone")
     add(
         "--master-orchestration",
         action="store_true",
         help="layers instead of categories: alone it means --execution-mode fast_feedback",
     )
-    add("--max-parallel-layers", metavar="N", type=_positive, default=3, help="layers at the same time (3)")
+    add("--max-parallel-layers", metavar="N", type=positive, default=3, help="layers at the same time (3)")
     add(
         "--enable-monitoring",
         action="store_true",
@@ -200,13 +201,21 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     add("--allow-prod", action="store_true", help="without it nothing runs against prod")
     add(
-        "-n", "--numprocesses", "--workers", dest="lanes", metavar="N", type=_lanes,
+        "-n", "--numprocesses", "--workers", dest="lanes", metavar="N", type=lanes,
         help="lanes over which tests are spread, or auto (usable CPUs)",
     )  # fmt: skip
     add("--disable-auto-split", action="store_true", help="divide no file between lanes")
+    add(
+        "--splitting-strategy", choices=STRATEGIES, default=HYBRID,
+        help="how a file's tests are divided between lanes: %(choices)s (default: hybrid)",
+    )  # fmt: skip
+    add(
+        "--window-size", type=positive, default=15, metavar="MIN",
+        help="minutes after which a lane gives way to a fresh process (default: 15)",
+    )  # fmt: skip
     add("--parallel", action="store_true", help="categories side by side, not one after another")
     add(
-        "--max-workers", metavar="N", type=_positive,
+        "--max-workers", metavar="N", type=positive,
         help="workers of JavaScript runners; without effect until there are some",
     )  # fmt: skip
     add(
@@ -238,23 +247,23 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
 def _add_stopping(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("-x", "--exitfirst", dest="exit_first", action="store_true", help="stop after the first failure")
-    add("--maxfail", type=_count, default=0, metavar="N", help="stop after N failures (0: never)")
+    add("--maxfail", type=count, default=0, metavar="N", help="stop after N failures (0: never)")
     add("--fast-fail", action="store_true", help="stop after the first failure (legacy name)")
     add(
         "--fail-fast-mode", metavar="MODE", choices=FAIL_FAST_MODES,
         help="when failures stop the run: %(choices)s (default: category_failure; layers have strategies of their own)",
     )  # fmt: skip
-    add("--test-timeout", type=_seconds, metavar="TIME", help="limit of each test: 90, 1.5, 90s, 2m, 1h")
-    add("--run-timeout", type=_seconds, metavar="TIME", help="limit of the whole run")
+    add("--test-timeout", type=seconds, metavar="TIME", help="limit of each test: 90, 1.5, 90s, 2m, 1h")
+    add("--run-timeout", type=seconds, metavar="TIME", help="limit of the whole run")
     add(
         "--time",
-        type=_seconds,
+        type=seconds,
         metavar="TIME",
         help="run what is most telling in this time; the rest is owed",
     )
     add(
         "--retries",
-        type=_count,
+        type=count,
         metavar="N",
         help="run a bad test up to N times more (default: as its category says)",
     )
@@ -262,7 +271,7 @@ def _add_stopping(group: argparse._ArgumentGroup) -> None:
         "--flaky-result", metavar="RESULT", choices=("pass", "fail"), default="pass",
         help="%(choices)s: what a test that passes only when retried means for the run (pass)",
     )  # fmt: skip
-    add("--grace", type=_seconds, default=5.0, metavar="TIME", help="time to end when told to (5)")
+    add("--grace", type=seconds, default=5.0, metavar="TIME", help="time to end when told to (5)")
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
@@ -353,43 +362,3 @@ def _columns() -> int:
         return max(os.get_terminal_size(1).columns, 60)
     except (OSError, ValueError):
         return 100
-
-
-def _name(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("an empty name names nothing")
-    return text
-
-
-def _seconds(text: str) -> float:
-    """Seconds as a number, or with a unit: 90, 1.5, 90s, 2m, 1h."""
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1.0)
-    try:
-        value = float(number) * unit
-    except ValueError:
-        value = -1.0
-    if not 0.0 < value < 1e7:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; 90, 1.5, 90s, 2m and 1h are")
-    return value
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text!r} is no count")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    number = _count(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError("0 is too few; 1 is the least")
-    return number
-
-
-def _lanes(text: str) -> str:
-    if text == "auto" or (
-        text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST_LANES
-    ):
-        return text
-    raise argparse.ArgumentTypeError(f"takes a number from 1 to {MOST_LANES} or auto, not {text!r}")

@@ -13,13 +13,10 @@ SWITCHES = (
     "background-status", "no-warm",
 )  # fmt: skip
 VALUES = (
-    "window-size", "background-category", "background-results", "kill-background", "background-timeout",
+    "background-category", "background-results", "kill-background", "background-timeout",
     "ctrf", "resume", "attach", "executor",
 )  # fmt: skip
 CHOICES = {
-    "splitting-strategy": (
-        "time_based", "count_based", "category_based", "complexity_based", "dependency_aware", "hybrid",
-    ),
     "cypress-browser": ("chrome", "firefox", "edge", "electron"),
 }  # fmt: skip
 MODES = ("background", "hybrid")

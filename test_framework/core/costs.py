@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from test_framework.core.ranking import UNREMARKABLE, rank
+from test_framework.core.splitting import HYBRID, links, weighed
 from test_framework.model.plan import Chain, TestInfo
 
 UNKNOWN_SECONDS = 0.01
@@ -30,10 +31,12 @@ class Costs:
         *,
         chances: Mapping[str, float] = MappingProxyType({}),
         bad: Collection[str] = (),
+        strategy: str = HYBRID,
+        complexity: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """`failed`: tests that come before all others; `whole`: chains that must not be cut; `spoiling`: tests after
         which nothing in the same process can be proven; `chances`: of failing, where they are remarkable; `bad`: tests
-        whose last outcome was bad.
+        whose last outcome was bad; `strategy`: how chains are divided; `complexity`: functions that tests execute.
         """
         self.seconds = seconds
         self.failed = failed
@@ -41,6 +44,8 @@ class Costs:
         self.spoiling = spoiling
         self.chances = chances
         self.bad = bad
+        self.strategy = strategy
+        self.complexity = complexity
         self.mean = sum(seconds.values()) / len(seconds) if seconds else UNKNOWN_SECONDS
 
     def of(self, test: str) -> float:
@@ -79,8 +84,7 @@ def make_chains(
 def _chain(
     key: str, tests: list[TestInfo], costs: Costs, favour: Callable[[TestInfo], int] | None, *, finely: bool
 ) -> Chain:
-    linked = any(test.linked for test in tests)
-    whole = key in costs.whole
+    together = (True,) * len(tests) if key in costs.whole else links(costs.strategy, tests)
     spoiling = costs.spoiling
     last = len(tests) - 1
     ends = (
@@ -92,8 +96,8 @@ def _chain(
     return Chain(
         key=key,
         tests=tuple(test.id for test in tests),
-        costs=seconds,
-        links=tuple(whole or test.linked for test in tests) if linked or whole else (),
+        costs=weighed(costs.strategy, tests, seconds, costs.complexity),
+        links=together if any(together) else (),
         exclusive=tests[0].exclusive,
         rank=costs.rank(tests, sum(seconds), finely=finely) + (max(map(favour, tests)) if favour else 0),
         ends=frozenset(ends),

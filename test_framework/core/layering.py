@@ -16,6 +16,7 @@ from test_framework.core.leaving_out import Gathering, apply_filters, owe_real_m
 from test_framework.core.ordering import urgency
 from test_framework.core.selection import LEGACY, UNLAYERED, Chosen, Wish
 from test_framework.core.settings import CategorySettings, LayerCategory, LayerSettings, Settings
+from test_framework.core.splitting import CATEGORY_BASED
 from test_framework.model.plan import CategoryPlan, LayerPlan, TestInfo
 
 SELECTED = "selected"
@@ -182,7 +183,7 @@ class Layering:
 
     def _max_lanes(self, name: str, of_layer: int | None = None) -> int | None:
         category = self._settings.categories.get(name)
-        if category is not None and not category.parallel_safe:
+        if self._wish.splitting == CATEGORY_BASED or (category is not None and not category.parallel_safe):
             return 1
         return least(of_layer, category.max_parallel_instances if category is not None else None)
 

@@ -33,7 +33,12 @@ from test_framework.core.selection import (
 )
 from test_framework.core.settings import Settings
 from test_framework.core.sharding import part_of
+from test_framework.core.splitting import COMPLEXITY_BASED
 from test_framework.model.plan import Plan, TestInfo
+
+NO_COMPLEXITY = (
+    "--splitting-strategy complexity_based: nothing is recorded of what tests execute, all weigh the same"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Known:
     """of durations, seconds squared"""
     chances: Mapping[str, float] = field(default_factory=dict)
     """of failing now, for tests of which something speaks for it"""
+    complexity: Mapping[str, int] = field(default_factory=dict)
+    """functions that tests were seen to execute, where the division of files asks for it"""
     unselected: Mapping[str, str] = field(default_factory=dict)
     """tests that somebody's selector leaves out -> why"""
     proven: Collection[str] = ()
@@ -104,12 +111,23 @@ def make_plan(
     gathering = _gathered(settings, wish, chosen, tests, place, known)
     first = known.failed if wish.failed_first or wish.last_failed else {}
     whole = frozenset(test.chain for test in tests) if wish.whole_chains else known.whole
-    costs = Costs(known.seconds, first, whole, known.spoiling, chances=known.chances, bad=known.failed)
+    costs = Costs(
+        known.seconds,
+        first,
+        whole,
+        known.spoiling,
+        chances=known.chances,
+        bad=known.failed,
+        strategy=wish.splitting,
+        complexity=known.complexity,
+    )
     execution = settings.execution
     lanes = least(wish.lanes, execution.max_global_parallel_tests) or 1
     layers, taken = Layering(settings, wish, chosen, gathering, costs, lanes).layers()
     gathering.notes += _without_tests(wish, chosen, settings, gathering.found)
     gathering.notes += _not_verified(chosen, settings)
+    if wish.splitting == COMPLEXITY_BASED and not known.complexity:
+        gathering.notes.append(NO_COMPLEXITY)
     in_layer = Counter(layer for _, _, layer in gathering.proven)
     layers = tuple(replace(layer, proven=in_layer[layer.id]) for layer in layers)
     reason = why_not_chosen(wish)
@@ -129,6 +147,7 @@ def make_plan(
         layer_delay_seconds=execution.inter_layer_delay_seconds,
         conflict_resolution=execution.resource_conflict_resolution,
         grace_seconds=wish.grace_seconds,
+        fresh_seconds=wish.window_seconds,
     )
     return Planned(
         plan=plan,

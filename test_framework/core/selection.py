@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from test_framework.core.names import ENVIRONMENT_NAMES
 from test_framework.core.settings import Settings
 from test_framework.core.sharding import Shard
+from test_framework.core.splitting import HYBRID
 from test_framework.model.errors import UserError
 
 LEGACY_CATEGORIES = ("unit", "integration", "e2e_critical", "smoke", "api")
@@ -71,6 +72,10 @@ class Wish:
     """how often a bad test is run again; None: as its category says"""
     whole_chains: bool = False
     """no file is divided between lanes"""
+    splitting: str = HYBRID
+    """how files are divided between lanes: one of `core.splitting.STRATEGIES`"""
+    window_seconds: float | None = None
+    """a lane gives way to a fresh process after so long"""
     parallel: bool = False
     """categories of a legacy run side by side"""
     max_parallel_layers: int | None = None

@@ -34,6 +34,8 @@ CHOOSES_NOTHING = frozenset(
         "run_timeout",
         "time",
         "whole_chains",
+        "splitting",
+        "window_seconds",
         "lanes",
         "grace_seconds",
     ]

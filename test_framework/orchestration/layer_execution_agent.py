@@ -102,6 +102,8 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self._forks = collection.isolation == "fork"
         if self._recording is not None and self._forks:
             self._fresh_seconds = FRESH_SECONDS
+        elif self._renews_lanes:
+            self._fresh_seconds = programme.planned.plan.fresh_seconds
         self._dispatcher = self._dispatch(programme.planned.plan, tests)
         await self._dispatcher.run()
         await self._look_again(programme, tests)

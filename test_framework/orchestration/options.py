@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from test_framework.core.selection import known
+from test_framework.core.splitting import HYBRID, STRATEGIES
 from test_framework.model.errors import UserError
 
 LEGACY = "legacy"
@@ -45,6 +46,9 @@ class RunOptions(NamedTuple):
     lanes: str | None = None
     """a number as text, auto, or None: as many as there are usable CPUs"""
     disable_auto_split: bool = False
+    splitting_strategy: str = HYBRID
+    window_size: int = 15
+    """minutes after which a lane gives way to a fresh process"""
     parallel: bool = False
     max_parallel_layers: int = 3
     allow_prod: bool = False
@@ -110,7 +114,8 @@ class RunOptions(NamedTuple):
         return self._asdict()
 
     def check(self) -> None:
-        """Raises `UserError` where two of its choices of tests contradict each other."""
+        """Raises `UserError` for a strategy that nobody knows, and where two of its choices of tests contradict."""
+        known("splitting strategy", self.splitting_strategy, STRATEGIES)
         chosen = [
             name
             for name, value in (

@@ -164,6 +164,8 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         shard=None if options.shard is None else parse_shard(options.shard),
         resume_from=options.resume_from,
         whole_chains=options.disable_auto_split,
+        splitting=options.splitting_strategy,
+        window_seconds=60.0 * options.window_size,
         parallel=options.parallel,
         max_parallel_layers=options.max_parallel_layers,
     )

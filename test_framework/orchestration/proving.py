@@ -113,6 +113,7 @@ class Proving:
         from test_framework.core.proof import Proven, audit, decide, find_changes, spoiling
         from test_framework.core.ranking import by_changes
         from test_framework.core.selection import why_not_chosen
+        from test_framework.core.splitting import COMPLEXITY_BASED, complexity_of
 
         preparation, remembered = self._preparation, self._remembered
         self._test_files = collection.test_files
@@ -128,6 +129,8 @@ class Proving:
         decisions = decide(memory, remembered.now, tests)
         changed = frozenset(find_changes(memory, remembered.now).blocks)
         known = replace(known, chances=by_changes(memory, decisions, changed, known.chances))
+        if preparation.wish.splitting == COMPLEXITY_BASED:
+            known = replace(known, complexity=complexity_of(memory))
         if _runs_all(preparation) or collection.measures_coverage:
             return known, {}
         share = 1.0 if preparation.options.observation else audit_share(os.environ)

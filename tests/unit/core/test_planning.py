@@ -370,3 +370,31 @@ def test_files_stay_whole_where_that_is_asked_for() -> None:
         (chain,) = found.plan.layers[0].categories[0].chains
         assert all(chain.links) is (whole or not chain.links)
         assert bool(chain.links) is whole
+
+
+def test_a_strategy_says_how_files_are_divided() -> None:
+    names = [f"unit/a::{number}" for number in range(4)]
+    known = Known(dict(zip(names, (4.0, 2.0, 1.0, 1.0), strict=True)), complexity={names[0]: 1, names[1]: 5})
+
+    def chain_of(strategy: str) -> Any:
+        found = planned(Wish(explicit_paths=True, lanes=2, splitting=strategy), *names, known=known)
+        (category,) = found.plan.layers[0].categories
+        return category.chains[0], category.max_lanes
+
+    assert chain_of("count_based")[0].costs == (2.0,) * 4
+    assert chain_of("complexity_based")[0].costs == (1.0, 3.0, 2.0, 2.0)
+    assert all(chain_of("dependency_aware")[0].links)
+    assert chain_of("category_based")[1] == 1
+    assert chain_of("hybrid") == chain_of("time_based")
+    assert chain_of("hybrid")[0].costs == (4.0, 2.0, 1.0, 1.0)
+
+
+def test_complexity_that_nobody_has_recorded_is_told() -> None:
+    wish = Wish(explicit_paths=True, splitting="complexity_based")
+    assert any("complexity_based" in note for note in planned(wish, "unit/a::1").notes)
+    known = Known(complexity={"unit/a::1": 3})
+    assert not any("complexity_based" in note for note in planned(wish, "unit/a::1", known=known).notes)
+
+
+def test_lanes_live_no_longer_than_a_window() -> None:
+    assert planned(Wish(explicit_paths=True, window_seconds=60.0), "unit/a::1").plan.fresh_seconds == 60.0

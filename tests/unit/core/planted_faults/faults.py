@@ -35,6 +35,7 @@ RANKING = "core/ranking.py"
 SCHEDULER = "core/scheduler.py"
 SELECTION = "core/selection.py"
 SHARDING = "core/sharding.py"
+SPLITTING = "core/splitting.py"
 STAGES = "core/stages.py"
 STATE = "core/run_state.py"
 VERDICT = "core/verdict.py"
@@ -702,4 +703,23 @@ FAULTS = (
     # wire
     Fault("the checksum is not compared", WIRE, "!= tail[:8]:", "== b'':"),
     Fault("tuples come back as lists", WIRE, "return tuple(_tuples(item)", "return list(_tuples(item)"),
+    # splitting
+    Fault(
+        "steps that build on one another are taken apart by time",
+        SPLITTING,
+        "return tuple(test.linked and STEPS in test.marks for test in tests)",
+        "return (False,) * len(tests)",
+    ),
+    Fault(
+        "a group is taken apart by time",
+        SPLITTING,
+        'startswith(("group:", "serial:"))',
+        'startswith("serial:")',
+    ),
+    Fault(
+        "what nothing is recorded of weighs nothing",
+        SPLITTING,
+        "complexity.get(test.id, mean)",
+        "complexity.get(test.id, 0)",
+    ),
 )
