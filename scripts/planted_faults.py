@@ -51,6 +51,7 @@ QUICK_FIRST = (
     "test_fail_fast_properties.py",
     "test_programmes_run.py",
     "test_sharding.py",
+    "test_splitting.py",
     "test_choice.py",
     "test_budgets.py",
     "test_ranking.py",
