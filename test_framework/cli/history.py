@@ -282,8 +282,11 @@ def _test_lines(found: TestRow) -> list[str]:
 def _attempt_line(each: AttemptRow) -> str:
     number = f" attempt {each.attempt}" if each.attempt > 1 else ""
     flags = f" [{_shown(each.flags)}]" if each.flags else ""
+    mebibytes = (each.peak_memory_bytes or 0) / (1 << 20)
+    memory = f" {mebibytes:.0f} MiB" if mebibytes >= 1 else ""
     failure = f"  {_shown(each.failure)}" if each.failure else ""
-    return f"{each.began[:19]}  {each.outcome:<9} {each.seconds:9.3f} s  {each.run}{number}{flags}{failure}"
+    took = f"{each.outcome:<9} {each.seconds:9.3f} s{memory}"
+    return f"{each.began[:19]}  {took}  {each.run}{number}{flags}{failure}"
 
 
 def _named(what: str, names: list[str]) -> list[str]:

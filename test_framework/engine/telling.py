@@ -58,6 +58,7 @@ def finished(
         flags=tuple(result.get("flags", ())),
         subtests_passed=result.get("subtests_passed", 0),
         teardown=result.get("teardown", ""),
+        peak_memory_bytes=result.get("peak_memory_bytes"),
     )
 
 

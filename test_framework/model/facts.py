@@ -173,7 +173,9 @@ class TestFinished:
     output: str = ""
     """reference to the whole output in the run's directory when a section was cut"""
     peak_memory_bytes: int | None = None
-    """of the process while the test ran; None: not measured"""
+    """of the process, where the test raised it by a mebibyte or more; None: it needed no more than others before it in
+    the process, or it was not measured
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .channel import encode, perf_counter
+from .memory import high_water, raised
 from .telling import cap, describe
 
 MOST_DETAIL = 200_000
@@ -23,6 +24,7 @@ class Fold:
         "breaks_off",
         "contended",
         "index",
+        "memory_before",
         "reports",
         "started",
         "subtests",
@@ -32,6 +34,7 @@ class Fold:
     def __init__(self, index: int, contended: bool = False) -> None:
         self.index = index
         self.started = perf_counter()
+        self.memory_before = high_water()
         self.reports: list[Any] = []
         self.subtests: list[Any] = []
         """all but the passed ones"""
@@ -67,16 +70,17 @@ class Fold:
     def lines(self) -> str:
         """The wire lines of the finished test, each with its newline."""
         seconds = self.seconds()
+        peak = raised(self.memory_before)
         for report in self.reports:
             if report.outcome != "passed" or report.sections or report.user_properties:
                 break
             if hasattr(report, "wasxfail"):
                 break
         else:
-            if self.reports and not self.subtests and not self.subtests_passed:
+            if self.reports and not (peak or self.subtests or self.subtests_passed):
                 return f'["p",{self.index},{seconds:.6f}]\n'
         lines = [f'["b",{self.index},{encode(_subtest(report))}]\n' for report in self.subtests]
-        lines.append(f'["f",{self.index},{seconds:.6f},{encode(self._result())}]\n')
+        lines.append(f'["f",{self.index},{seconds:.6f},{encode(self._result(peak))}]\n')
         return "".join(lines)
 
     def failure_text(self) -> str:
@@ -84,7 +88,7 @@ class Fold:
         texts = [describe(report)[1] for report in self.reports if report.outcome == "failed"]
         return cap("\n".join(texts), MOST_DETAIL)
 
-    def _result(self) -> dict[str, Any]:
+    def _result(self, peak: int) -> dict[str, Any]:
         outcome, phase, telling = self._outcome()
         result: dict[str, Any] = {"outcome": outcome}
         if phase:
@@ -102,6 +106,7 @@ class Fold:
                 (str(title), cap(str(text), MOST_SECTION)) for title, text in last.sections if text
             ]
             result["properties"] = [[str(key), str(value)] for key, value in last.user_properties]
+        result["peak_memory_bytes"] = peak
         if self.subtests_passed:
             result["subtests_passed"] = self.subtests_passed
         result["flags"] = self._flags(outcome, result)

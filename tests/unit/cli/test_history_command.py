@@ -13,7 +13,7 @@ from test_framework.cli import history
 from test_framework.cli.main import main
 from test_framework.model.errors import UserError
 from test_framework.model.outcome import Outcome
-from tests.unit.records.written_runs import run_id, write_run
+from tests.unit.records.written_runs import finished, run_id, write_run
 
 TEST = "tests/test_a.py::test_one"
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -85,6 +85,18 @@ def test_one_test_is_shown_with_its_attempts_newest_first(
     body = told_json(capsys, "test", TEST)
     assert [each["attempt"] for each in body["attempts"]] == [1, 2, 1]
     assert body["samples"] == 3
+
+
+def test_an_attempt_says_what_memory_it_took(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    large, small = f"{TEST}_large", f"{TEST}_small"
+    rows = [
+        finished(large, 1, Outcome.PASSED, 1.0, peak_memory_bytes=300 << 20),
+        finished(small, 1, Outcome.PASSED, 1.0),
+    ]
+    write_run(project / ".apex", 1, rows)
+    assert " s 300 MiB  " in told(capsys, "test", large)
+    assert "MiB" not in told(capsys, "test", small)
+    assert told_json(capsys, "test", large)["attempts"][0]["peak_memory_bytes"] == 300 << 20
 
 
 def test_an_unknown_test_is_an_error_that_names_those_like_it(recorded: Path) -> None:
