@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -53,16 +54,18 @@ sys.meta_path.insert(0, Refuses)
 """
 
 
+@functools.cache
 def python_with_pip() -> str | None:
-    """This interpreter or its base, whichever has a pip that serves other environments."""
+    """This interpreter or its base, whichever has a pip that serves other environments.
+
+    Asked by the first test that needs it: a process that is started while tests are collected makes all of them
+    unprovable.
+    """
     check = "import pip; raise SystemExit(tuple(map(int, pip.__version__.split('.')[:2])) < (22, 3))"
     for python in (sys.executable, getattr(sys, "_base_executable", sys.executable)):
         if subprocess.run([python, "-I", "-c", check], capture_output=True, check=False).returncode == 0:
             return str(python)
     return None
-
-
-PYTHON_WITH_PIP = python_with_pip()
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Clone:
     def begin(self, *arguments: str, entry: str = ENTRIES[0], **variables: str) -> subprocess.Popen[str]:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "PIP_CONFIG_FILE": os.devnull}
         process = subprocess.Popen(
-            [PYTHON_WITH_PIP or sys.executable, str(self.root / entry), *arguments],
+            [python_with_pip() or sys.executable, str(self.root / entry), *arguments],
             cwd=self.home,
             env={**environment, **variables},
             stdin=subprocess.DEVNULL,
@@ -159,7 +162,7 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
     home.mkdir()
     made = Clone(root, home, [])
     made.amend('\nNEEDED = ("apex_probe",)\n')
-    if PYTHON_WITH_PIP:
+    if python_with_pip():
         made.amend(REFUSING_FINDER.format(names=("ensurepip",)))
     yield made
     for process in made.begun:
