@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -169,6 +169,10 @@ class Run:
             self.journal.record(fact)
         self.journal.flush()
         self._recording = open_recording(self.path, self.preparation, collection)
+        if self._recording is not None:
+            self._say_degraded(
+                f"later runs can prove none of these tests: {why}" for why in self._recording.unprovable
+            )
         self._execution = LayerExecutionAgent(
             executor,
             self.journal,
@@ -282,7 +286,7 @@ class Run:
             dirty=checkout.dirty,
         )
 
-    def _say_degraded(self, notes: Sequence[str]) -> None:
+    def _say_degraded(self, notes: Iterable[str]) -> None:
         for note in notes:
             self.journal.record(f.AlertRaised(kind="degraded", message=note))
 

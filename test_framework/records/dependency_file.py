@@ -56,6 +56,8 @@ class DependencyFile:
         """`why_not_fresh`: why processes of this run are not one to a chain."""
         self.trouble = ""
         """why the recording was given up"""
+        self.unprovable: list[str] = []
+        """why no test of the run can be proven by what is recorded"""
         self._root = root
         self._why_not_fresh = why_not_fresh
         self._final = directory / NAME
@@ -94,6 +96,7 @@ class DependencyFile:
                     variables.append(self._variable_id(values))
                 case "reason":
                     reasons.append(values[0])
+        self.unprovable = reasons
         environment["files"] = self._configuration(environment.pop("configuration", None))
         self._line(["environment", environment])
         self._line(["base", self._base, data, variables, reasons])

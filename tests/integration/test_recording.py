@@ -472,3 +472,24 @@ def test_without_the_recorder_there_is_no_file(tmp_path: Path, apex: Callable[..
     directory = project / ".apex" / "runs" / run.id
     assert run.exit_code == 0
     assert not list(directory.glob("dependencies*"))
+
+
+def test_what_lets_nothing_be_proven_is_told_while_it_can_be_mended(
+    tmp_path: Path, apex: Callable[..., Any]
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pytest.ini").write_text("[pytest]\n")
+    (project / "test_plain.py").write_text("def test_plain(): pass\n")
+
+    def told() -> list[str]:
+        alerts = apex(project, ("--recorder",)).of("alert.raised")
+        return [each["message"] for each in alerts if "later runs can prove" in each["message"]]
+
+    assert told() == []
+    (project / "test_starts.py").write_text(
+        "import subprocess\nsubprocess.run(['true'], check=True)\ndef test_it(): pass\n"
+    )
+    (message,) = told()
+    assert message.startswith("later runs can prove none of these tests: while collecting, it started a process: ")
+    assert message.endswith("true")
