@@ -491,5 +491,7 @@ def test_what_lets_nothing_be_proven_is_told_while_it_can_be_mended(
         "import subprocess\nsubprocess.run(['true'], check=True)\ndef test_it(): pass\n"
     )
     (message,) = told()
-    assert message.startswith("later runs can prove none of these tests: while collecting, it started a process: ")
+    assert message.startswith(
+        "later runs can prove none of these tests: while collecting, it started a process: "
+    )
     assert message.endswith("true")
