@@ -134,8 +134,15 @@ def _test(history: History, root: Path, options: argparse.Namespace, files: list
 
 def _rebuild(history: History, root: Path, options: argparse.Namespace, files: list[Any]) -> int:
     del root, files
+    from test_framework.records import ledger
+
     derived = history.rebuild()
-    _answer(options, {"runs": derived}, [f"derived from {_plural(derived, 'run')}"])
+    states = ledger.rebuild(history.base)
+    lines = [
+        f"derived from {_plural(derived, 'run')}",
+        f"owed tests of {_plural(states, 'state')} of the project",
+    ]
+    _answer(options, {"runs": derived, "states": states}, lines)
     return 0 if history.writable else 1
 
 

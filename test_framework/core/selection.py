@@ -47,6 +47,8 @@ class Wish:
     layers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     explicit_paths: bool = False
+    narrowed: bool = False
+    """what pytest is told beside paths may leave out files, or change which are looked for"""
     fail_fast_mode: str | None = None
     fast_fail: bool = False
     max_failures: int = 0

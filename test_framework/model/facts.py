@@ -42,6 +42,8 @@ class RunPlanned:
     WIRE_TYPE: ClassVar[str] = "run.planned"
     collected: int
     deselected: int = 0
+    whole: bool = False
+    """what was collected is all that the project has"""
     planned: int = 0
     collection_seconds: float = 0.0
     estimate_seconds: float | None = None

@@ -77,9 +77,7 @@ class Bookkeeping:
         run, notes, proving = self._started.run, [], self._started.proving
         if proving is not None:
             notes += proving.keep(run, self.account)
-        planned = state.planned
-        by_path = self._started.preparation.wish.explicit_paths
-        whole = planned is not None and not planned.deselected and not by_path
+        whole = state.planned is not None and state.planned.whole
         try:
             ledger.keep(self.base, self.checkout, run, self.account, whole=whole)
         except OSError as problem:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from test_framework.configuration.load import load_settings
 from test_framework.core.production import refuse_production
+from test_framework.core.pytest_options import that_matter
 from test_framework.core.selection import Wish, choose
 from test_framework.core.settings import Settings
 from test_framework.core.sharding import parse_shard
@@ -147,6 +148,7 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         layers=layers or options.layers,
         categories=options.named_categories,
         explicit_paths=explicit,
+        narrowed=bool(that_matter(options.pytest_args)),
         fail_fast_mode=options.fail_fast_mode,
         fast_fail=options.fast_fail,
         max_failures=1 if options.exit_first else options.maxfail,

@@ -91,11 +91,13 @@ class TestOrchestratorAgent(OrchestrationAgentInterface):
         )
         notes = [*self.settings.notes, *planned.notes]
         span = planned.estimate
+        deselected = collection.deselected + planned.deselected
         elsewhere = len(known.uncollected) + len(known.left_out)
         facts.append(
             f.RunPlanned(
                 collected=len(collection.tests) + elsewhere - planned.deselected,
-                deselected=collection.deselected + planned.deselected,
+                deselected=deselected,
+                whole=not (deselected or self.wish.explicit_paths or self.wish.narrowed),
                 planned=runs,
                 collection_seconds=round(collection_seconds, 3),
                 estimate_seconds=span.expected if span is not None else None,

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from test_framework.core.proof import PROVABLE
+from test_framework.model import facts as f
 from test_framework.model.outcome import BAD
 from test_framework.records.account import Account
 from test_framework.records.changes import write_derived
 from test_framework.records.checkout import Checkout
 from test_framework.records.lock import locked
+from test_framework.records.places import RUN_ID
+from test_framework.records.runs import read_facts
 
 NAME = "ledger.json"
 VERSION = 1
@@ -90,6 +93,38 @@ def keep(base: Path, checkout: Checkout, run: str, account: Account, *, whole: b
             ledger = load(base)
             ledger.take(checkout, run, account, whole=whole)
             save(ledger, base)
+
+
+def rebuild(base: Path) -> int:
+    """Make the file anew from the runs that are still there and over; how many states it knows. Raises OSError.
+
+    Where the run is gone that has collected all tests of a state, this knows less than there was before.
+    """
+    ledger = Ledger()
+    with locked(base):
+        for directory in sorted((base / "runs").iterdir()):
+            if RUN_ID.match(directory.name):
+                _take_run(ledger, directory)
+        save(ledger, base)
+    return len(ledger.trees)
+
+
+def _take_run(ledger: Ledger, directory: Path) -> None:
+    account, checkout, whole, over = Account(), Checkout(), False, False
+    try:
+        for stamped in read_facts(directory / "facts.jsonl"):
+            account.take(stamped.fact)
+            match stamped.fact:
+                case f.RunStarted() as started:
+                    checkout = Checkout(started.revision, started.tree, started.dirty)
+                case f.RunPlanned() as planned:
+                    whole = planned.whole
+                case f.RunFinished():
+                    over = True
+    except FileNotFoundError:
+        return
+    if over:
+        ledger.take(checkout, directory.name, account, whole=whole)
 
 
 def load(base: Path) -> Ledger:

@@ -88,6 +88,24 @@ def test_a_commit_is_verified_when_later_runs_have_paid_what_it_owes(
     assert verified_to(project) == first
 
 
+def test_a_run_that_pytest_is_told_to_narrow_verifies_nothing(project: Path, run: Callable[..., Run]) -> None:
+    run(project, "--execution-mode", "all", paths=("--ignore=tests/api",))
+    (tree,) = status(project)["trees"]
+    assert (tree["tests"], tree["owed"], tree["whole"]) == (1, 0, False)
+    assert verified_to(project) is None
+
+
+def test_what_is_owed_can_be_told_anew_from_the_runs(project: Path, run: Callable[..., Run]) -> None:
+    run(project, "--category", "unit")
+    before = status(project)["trees"]
+    (project / ".apex" / "ledger.json").unlink()
+    assert status(project)["trees"] == []
+    asked = [sys.executable, str(RUNNER), "history", "rebuild", "--project-root", str(project)]
+    done = subprocess.run(asked, check=True, capture_output=True, text=True, env=clean_environment())
+    assert done.stdout == "derived from 1 run\nowed tests of 1 state of the project\n"
+    assert status(project)["trees"] == before
+
+
 def test_a_failure_keeps_the_newest_verified_commit_where_it_was(
     project: Path, run: Callable[..., Run]
 ) -> None:

@@ -116,7 +116,7 @@ def test_what_is_shown_cannot_steer_the_terminal(recorded: Path, capsys: pytest.
 def test_the_history_can_be_rebuilt_counted_and_pruned(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert told(capsys, "rebuild") == "derived from 2 runs\n"
+    assert told(capsys, "rebuild") == "derived from 2 runs\nowed tests of 0 states of the project\n"
     assert "2 runs, 2 tests, 4 attempts, 1 failure signature, 1 flaky" in told(capsys, "stats")
     assert told_json(capsys, "stats")["runs"] == 2
     (recorded / "apex.yaml").write_text(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from test_framework.model import facts as f
 from test_framework.model.outcome import BAD, Outcome
 from test_framework.records import ledger
 from test_framework.records.account import Account, Ending
 from test_framework.records.checkout import Checkout
 from test_framework.records.ledger import KEEP_TREES, Ledger
 from test_framework.records.overview import trees
+from tests.unit.records.written_runs import facts_of, lines_of, run_id, write_run
 
 HERE = Checkout("abcdef0123456789", "tree1", dirty=False)
 GOOD = (Outcome.PASSED, Outcome.SKIPPED, Outcome.XFAILED)
@@ -101,3 +104,26 @@ def test_the_file_holds_the_newest_trees_and_a_damaged_one_is_begun_anew(tmp_pat
     assert trees(tmp_path) == []
     ledger.keep(tmp_path, HERE, "r", account(a=Outcome.PASSED), whole=True)
     assert trees(tmp_path)[0]["verified"]
+
+
+def test_it_can_be_made_anew_from_the_runs_that_are_over(tmp_path: Path) -> None:
+    def write(
+        number: int, tree: str, *rows: tuple[str, Outcome], over: bool = True, whole: bool = True
+    ) -> None:
+        facts = [
+            replace(fact, whole=whole) if isinstance(fact, f.RunPlanned) else fact
+            for fact in facts_of([(test, 1, outcome) for test, outcome in rows], tree, over)
+        ]
+        write_run(tmp_path, number, [], lines=lines_of(number, facts))
+
+    write(1, "tree1", ("a", Outcome.PASSED), ("b", Outcome.FAILED))
+    write(2, "tree1", ("b", Outcome.PASSED), whole=False)
+    write(3, "tree2", ("a", Outcome.FAILED))
+    write(4, "tree3", ("a", Outcome.PASSED), over=False)
+    write(5, "", ("a", Outcome.PASSED))
+    (tmp_path / "runs" / "no run").mkdir()
+    (tmp_path / "ledger.json").write_text("damaged")
+    assert ledger.rebuild(tmp_path) == 2
+    first, second = ledger.load(tmp_path).trees
+    assert (first.tree, first.whole, first.run, first.verified) == ("tree1", run_id(1), run_id(2), True)
+    assert (second.tree, second.owed, second.verified) == ("tree2", {"a"}, False)
