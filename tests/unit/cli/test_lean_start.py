@@ -20,9 +20,10 @@ HEAVY = (
 )
 LIGHTER_STILL = ("dataclasses", "inspect", "typing", "shutil", "secrets", "tempfile")
 """what only a run needs: answers and mistakes of the command line do without these too"""
+# What the interpreter's own environment has imported before (a .pth file may import anything) is not ours.
 ASK = (
-    "import json, sys; from test_framework.cli.main import main; code = main(sys.argv[1:]); "
-    "sys.stderr.write('\\n' + json.dumps([code, sorted(sys.modules)]))"
+    "import json, sys; before = set(sys.modules); from test_framework.cli.main import main; code = main(sys.argv[1:]); "
+    "sys.stderr.write('\\n' + json.dumps([code, sorted(set(sys.modules) - before)]))"
 )
 
 
