@@ -137,7 +137,13 @@ def _rebuild(history: History, root: Path, options: argparse.Namespace, files: l
     from test_framework.records import ledger
 
     derived = history.rebuild()
-    states = ledger.rebuild(history.base)
+    try:
+        states = ledger.rebuild(history.base)
+    except OSError as problem:
+        raise UserError(
+            f"what is owed cannot be made anew: {problem.strerror or problem} ({problem.filename})",
+            "the history itself was; make the directory writable and try again",
+        ) from None
     lines = [
         f"derived from {_plural(derived, 'run')}",
         f"owed tests of {_plural(states, 'state')} of the project",

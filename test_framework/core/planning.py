@@ -110,11 +110,10 @@ def make_plan(
     chosen = choose(wish, settings)
     gathering = _gathered(settings, wish, chosen, tests, place, known)
     first = known.failed if wish.failed_first or wish.last_failed else {}
-    whole = frozenset(test.chain for test in tests) if wish.whole_chains else known.whole
     costs = Costs(
         known.seconds,
         first,
-        whole,
+        known.whole,
         known.spoiling,
         chances=known.chances,
         bad=known.failed,

@@ -28,6 +28,18 @@ ARGUMENTS = "pytest arguments"
 """their name among the parts of an environment"""
 
 
+SKIPPING_FILES = frozenset({"--lf", "--last-failed"})
+"""switches with which pytest does not even collect some files"""
+
+
+def narrow(arguments: Sequence[str]) -> bool:
+    """Whether these arguments may keep files from being collected, so that nobody hears of their tests.
+
+    Tests that are collected and then left out (-k, -m, --deselect) are counted, so they are not meant.
+    """
+    return bool(that_matter(arguments)) or not SKIPPING_FILES.isdisjoint(arguments)
+
+
 def arguments_part(arguments: Sequence[str]) -> dict[str, str]:
     """pytest's arguments as a part of an environment."""
     return {ARGUMENTS: " ".join(that_matter(arguments))}

@@ -72,8 +72,6 @@ class Wish:
     """the category with which the sequence of this run's categories begins"""
     retries: int | None = None
     """how often a bad test is run again; None: as its category says"""
-    whole_chains: bool = False
-    """no file is divided between lanes"""
     splitting: str = HYBRID
     """how files are divided between lanes: one of `core.splitting.STRATEGIES`"""
     window_seconds: float | None = None

@@ -120,7 +120,8 @@ class Plan:
     """how long a lane may take until it is ready for its first unit (a spawned one has to collect)"""
     fresh_seconds: float | None = None
     """a lane that has run for so long ends with its chain, and another is forked, so that what ran in one process
-    concerns few chains; not so where what it has set up is costly. None: lanes live as long as there is work
+    concerns few chains, and what tests leave behind in memory does not add up; not so where what it has set up is
+    costly, as far as that is recorded. None: lanes live as long as there is work
     """
     renews_lanes: bool = True
     """a lane in which a test is to be retried ends with its chain, so that the retry has another process"""

@@ -33,7 +33,6 @@ CHOOSES_NOTHING = frozenset(
         "test_timeout",
         "run_timeout",
         "time",
-        "whole_chains",
         "splitting",
         "window_seconds",
         "lanes",

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from test_framework.configuration.load import load_settings
 from test_framework.core.production import refuse_production
-from test_framework.core.pytest_options import that_matter
+from test_framework.core.pytest_options import narrow
 from test_framework.core.selection import Wish, choose
 from test_framework.core.settings import Settings
 from test_framework.core.sharding import parse_shard
+from test_framework.core.splitting import CATEGORY_BASED, DEPENDENCY_AWARE
 from test_framework.engine.processes import Keeper, Zygote, test_environment
 from test_framework.engine.project import find_interpreter, find_root, pytest_arguments, usable_cpus
 from test_framework.orchestration.options import LEGACY, RunOptions
@@ -148,7 +149,7 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         layers=layers or options.layers,
         categories=options.named_categories,
         explicit_paths=explicit,
-        narrowed=bool(that_matter(options.pytest_args)),
+        narrowed=narrow((*os.environ.get("PYTEST_ADDOPTS", "").split(), *options.pytest_args)),
         fail_fast_mode=options.fail_fast_mode,
         fast_fail=options.fast_fail,
         max_failures=1 if options.exit_first else options.maxfail,
@@ -165,12 +166,17 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         only_changed=options.only_changed,
         shard=None if options.shard is None else parse_shard(options.shard),
         resume_from=options.resume_from,
-        whole_chains=options.disable_auto_split,
-        splitting=options.splitting_strategy,
+        splitting=_splitting(options),
         window_seconds=60.0 * options.window_size,
         parallel=options.parallel,
         max_parallel_layers=options.max_parallel_layers,
     )
+
+
+def _splitting(options: RunOptions) -> str:
+    """The strategy; files that must not be divided stay whole with every one, and a whole category holds them whole."""
+    whole_files = options.disable_auto_split and options.splitting_strategy != CATEGORY_BASED
+    return DEPENDENCY_AWARE if whole_files else options.splitting_strategy
 
 
 def options_for_pytest(options: RunOptions) -> list[str]:

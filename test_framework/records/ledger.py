@@ -9,6 +9,7 @@ another version is begun anew. What a status shows stands in the first line (`re
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,13 +99,14 @@ def keep(base: Path, checkout: Checkout, run: str, account: Account, *, whole: b
 def rebuild(base: Path) -> int:
     """Make the file anew from the runs that are still there and over; how many states it knows. Raises OSError.
 
-    Where the run is gone that has collected all tests of a state, this knows less than there was before.
+    Where the run is gone that has collected all tests of a state, or did not record that it has, this knows less than
+    there was before.
     """
     ledger = Ledger()
     with locked(base):
-        for directory in sorted((base / "runs").iterdir()):
-            if RUN_ID.match(directory.name):
-                _take_run(ledger, directory)
+        for name in sorted(os.listdir(base / "runs")) if (base / "runs").is_dir() else ():
+            if RUN_ID.match(name):
+                _take_run(ledger, base / "runs" / name)
         save(ledger, base)
     return len(ledger.trees)
 

@@ -495,3 +495,16 @@ def test_plug_ins_of_a_project_s_configuration_serve_hosts_too(tmp_path: Path) -
     answer = run(create_legacy_controller(**here(project(tmp_path, files))), {}, ["smoke"])
     heard = (tmp_path / "heard").read_text().split()
     assert heard == [fact["type"] for fact in facts_of(answer)]
+
+
+@pytest.mark.parametrize(("minutes", "processes"), [(0, 3), (15, 1)])
+def test_after_its_window_a_lane_gives_way_to_a_fresh_process(
+    tmp_path: Path, minutes: int, processes: int
+) -> None:
+    asks = "import os\ndef test_pid():\n    with open({!r}, 'a') as file: file.write(f'{{os.getpid()}}\\n')\n"
+    told = tmp_path / "pids"
+    root = project(tmp_path, {f"tests/unit/test_{name}.py": asks.format(str(told)) for name in "abc"})
+    asked = {"window_size": minutes, "lanes": "1", "recorder": False}
+    answer = run(create_legacy_controller(**here(root)), asked)
+    assert answer["exit_code"] == 0
+    assert len(set(told.read_text().split())) == processes

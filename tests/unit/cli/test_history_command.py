@@ -126,6 +126,18 @@ def test_the_history_can_be_rebuilt_counted_and_pruned(
     assert [path.name for path in (recorded / ".apex" / "runs").iterdir()] == [run_id(2)]
 
 
+def test_a_ledger_that_cannot_be_written_is_an_error_with_its_place(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(capsys, "rebuild")
+    place = recorded / ".apex" / "ledger.json"
+    place.unlink()
+    place.mkdir()
+    (place / "in the way").touch()
+    with pytest.raises(UserError, match=r"cannot be made anew: .*ledger\.json"):
+        history.run(["rebuild"], "apex")
+
+
 def test_results_of_another_runner_are_taken_in(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = '<testcase classname="{}" name="test_one" time="2.5"/>'
     (project / "r.xml").write_text(

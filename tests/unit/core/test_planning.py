@@ -365,7 +365,7 @@ def test_a_process_ends_after_the_last_of_several_tests_that_spoil_it() -> None:
 def test_files_stay_whole_where_that_is_asked_for() -> None:
     names = [f"unit/a::{number}" for number in range(9)]
     for whole in (False, True):
-        wish = Wish(explicit_paths=True, lanes=2, whole_chains=whole)
+        wish = Wish(explicit_paths=True, lanes=2, splitting="dependency_aware" if whole else "hybrid")
         found = planned(wish, *names, known=Known(dict.fromkeys(names, 1.0)))
         (chain,) = found.plan.layers[0].categories[0].chains
         assert all(chain.links) is (whole or not chain.links)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from test_framework.core.pytest_options import that_matter
+from test_framework.core.pytest_options import narrow, that_matter
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,19 @@ def test_choosing_and_showing_do_not_matter(arguments: str, matter: str) -> None
 def test_what_matters_matters_again() -> None:
     once = that_matter(("--runslow", "tests", "-q", "-W", "error", "a.py"))
     assert that_matter(once) == once
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("-k", "a"), ("-m", "slow"), ("--deselect=a::b",), ("-q", "--tb=short", "-x"), ("tests",)],
+)
+def test_what_is_collected_and_then_left_out_narrows_nothing(arguments: tuple[str, ...]) -> None:
+    assert not narrow(arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--ignore=tests/a",), ("--ignore", "tests/a"), ("-c", "other.ini"), ("-o", "testpaths=a"), ("--lf",)],
+)
+def test_files_that_are_not_even_collected_narrow_a_run(arguments: tuple[str, ...]) -> None:
+    assert narrow(arguments)

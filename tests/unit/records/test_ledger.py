@@ -127,3 +127,8 @@ def test_it_can_be_made_anew_from_the_runs_that_are_over(tmp_path: Path) -> None
     first, second = ledger.load(tmp_path).trees
     assert (first.tree, first.whole, first.run, first.verified) == ("tree1", run_id(1), run_id(2), True)
     assert (second.tree, second.owed, second.verified) == ("tree2", {"a"}, False)
+
+
+def test_without_runs_nothing_is_owed(tmp_path: Path) -> None:
+    assert ledger.rebuild(tmp_path) == 0
+    assert ledger.load(tmp_path).trees == []
