@@ -4,8 +4,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from test_framework.records.history import History
 
 MEMORY = Path("/dev/shm")
 
@@ -18,3 +21,19 @@ def quick_disk(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="apex-test-", dir=MEMORY) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def _histories_are_closed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test opens is closed with it, also where it fails; what the product opens it has to close itself."""
+    opened: list[History] = []
+
+    def open_history(*arguments: Any, **more: Any) -> History:
+        opened.append(History(*arguments, **more))
+        return opened[-1]
+
+    if hasattr(request.module, "History"):
+        monkeypatch.setattr(request.module, "History", open_history)
+    yield
+    for history in opened:
+        history.close()
