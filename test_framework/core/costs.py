@@ -97,7 +97,7 @@ def _chain(
         key=key,
         tests=tuple(test.id for test in tests),
         costs=weighed(costs.strategy, tests, seconds, costs.complexity),
-        links=together if any(together) else (),
+        links=together,
         exclusive=tests[0].exclusive,
         rank=costs.rank(tests, sum(seconds), finely=finely) + (max(map(favour, tests)) if favour else 0),
         ends=frozenset(ends),

@@ -50,12 +50,13 @@ def weighed(
 
 
 def links(strategy: str, tests: Sequence[TestInfo]) -> tuple[bool, ...]:
-    """Whether each test of a chain has to follow directly on the one before it."""
+    """Whether each test of a chain has to follow directly on the one before it; empty: none has to."""
     if strategy == DEPENDENCY_AWARE:
         return (True,) * len(tests)
+    linked = [test.linked for test in tests]
     if strategy == TIME_BASED and not tests[0].chain.startswith(("group:", "serial:")):
-        return tuple(test.linked and STEPS in test.marks for test in tests)
-    return tuple(test.linked for test in tests)
+        linked = [test.linked and STEPS in test.marks for test in tests]
+    return tuple(linked) if any(linked) else ()
 
 
 def complexity_of(memory: Memory) -> dict[str, int]:

@@ -50,7 +50,7 @@ def test_tests_weigh_what_the_strategy_counts() -> None:
 def test_time_alone_takes_apart_what_only_shares_a_fixture() -> None:
     sharing = made("a.py", False, True, True)
     assert links("hybrid", sharing) == (False, True, True)
-    assert links("time_based", sharing) == (False, False, False)
+    assert links("time_based", sharing) == ()
     assert links("dependency_aware", made("a.py", False, False)) == (True, True)
 
 
