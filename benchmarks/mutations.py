@@ -76,10 +76,18 @@ def measure(page: Page, suites: Sequence[Prepared], count: int, seed: int) -> bo
     page.heading(f"Planted faults, {count} a suite, seed {seed}")
     tallies = []
     for prepared in suites:
-        tally = _Suite(prepared, page).try_all(count, seed)
+        recorded = RecordedCopy(prepared)
+        recorded.record()
+        tally = recorded.try_these(recorded.sample(count, seed))
         tallies.append(tally)
         for miss in tally.misses:
             page.line(f"- missed: {miss}")
+    show(page, tallies)
+    return not any(tally.misses for tally in tallies) and all(tally.biting for tally in tallies)
+
+
+def show(page: Page, tallies: Sequence[Tally]) -> None:
+    """A table with a row for each tally, and what its columns mean."""
     header = ("suite", "tests", "provable", "mutants", "all run", "biting", "failures", "spared", "unstable",
               "misses", "miss rate below")  # fmt: skip
     page.table(header, [cells(tally) for tally in tallies])
@@ -89,7 +97,6 @@ def measure(page: Page, suites: Sequence[Prepared], count: int, seed: int) -> bo
     page.line(
         "the others nothing can be missed. `miss rate below`: of mutants that fail a test, with 95 % certainty."
     )
-    return not any(tally.misses for tally in tallies) and all(tally.biting for tally in tallies)
 
 
 def cells(tally: Tally) -> list[str]:
@@ -105,46 +112,57 @@ def upper_bound(misses: int, trials: int) -> float | None:
     return min(1.0, 3 / trials) if trials and not misses else None
 
 
-class _Suite:
-    """A copy of one suite's sources, recorded once."""
+class RecordedCopy:
+    """A copy of one suite's sources, whose tests are recorded once and then judged beside each mutant."""
 
-    def __init__(self, prepared: Prepared, page: Page) -> None:
+    def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
-        self.page = page
         self.home = prepared.home / "mutations"
         self.root = self.home / "source"
-        self.record = self.home / "reports.jsonl"
+        self.reports = self.home / "reports.jsonl"
         self.log = self.home / "log.txt"
         self.environment: dict[str, str] = {}
         self.seconds = 0.0
+        self.stable: frozenset[str] = frozenset()
+        """tests that are well without a fault, twice"""
+        self.proven: frozenset[str] = frozenset()
+        """those of them that are proven where nothing changed"""
         self.tally = Tally(prepared.name)
 
-    def try_all(self, count: int, seed: int) -> Tally:
+    def record(self) -> None:
+        """Copy, run and record everything once. Raises `BenchmarkError` where that shows nothing."""
         self._copy()
         began = time.monotonic()
-        stable = self._plain(None).good & self._plain(None).good
+        self.stable = self._plain(None).good & self._plain(None).good
         self.seconds = time.monotonic() - began
-        if not stable:
+        if not self.stable:
             raise BenchmarkError(f"{self.prepared.name}: no test is well without a fault, see {self.log}")
         self._record()
-        proven = self._proven() & stable
-        self.tally.tests, self.tally.provable = len(stable), len(proven)
-        if not proven:
+        self.proven = self._proven() & self.stable
+        if not self.proven:
             raise BenchmarkError(f"{self.prepared.name}: nothing is proven where nothing changed")
-        for mutant in sample(self._mutants(), count, seed):
+
+    def sample(self, count: int, seed: int) -> Sequence[Mutant]:
+        """The first so many mutants of a seed's order; a larger count adds to them and changes none."""
+        return sample(self._mutants(), count, seed)
+
+    def try_these(self, mutants: Sequence[Mutant]) -> Tally:
+        """Plant one after another; the tally is of these alone."""
+        self.tally = Tally(self.prepared.name, tests=len(self.stable), provable=len(self.proven))
+        for mutant in mutants:
             file = self.root / mutant.path
             before = file.read_bytes()
             file.write_bytes(mutant.source)
             try:
-                self._try(mutant, stable)
+                self._try(mutant)
             finally:
                 file.write_bytes(before)
-        if self._proven() & stable != proven:
+        if self._proven() & self.stable != self.proven:
             raise BenchmarkError(f"{self.prepared.name}: what was proven before is not proven afterwards")
         return self.tally
 
-    def _try(self, mutant: Mutant, stable: frozenset[str]) -> None:
-        tally = self.tally
+    def _try(self, mutant: Mutant) -> None:
+        tally, stable = self.tally, self.stable
         decisions = self._decisions()
         proven = _proven(decisions) & stable
         tally.mutants += 1
@@ -247,8 +265,8 @@ class _Suite:
 
     def _plain(self, limit: float | None) -> _Ended:
         """Run everything; a run that takes longer than the limit is ended, and what it told by then counts."""
-        self.record.unlink(missing_ok=True)
-        argv = commands.recorded(self.prepared, self.record, commands.Options(1, cache_provider=False))
+        self.reports.unlink(missing_ok=True)
+        argv = commands.recorded(self.prepared, self.reports, commands.Options(1, cache_provider=False))
         argv += ["--apex-benchmark-at-once", "--continue-on-collection-errors"]
         with self.log.open("wb") as log:
             process = subprocess.Popen(
@@ -261,7 +279,7 @@ class _Suite:
                 code = None
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        return read_reports(self.record, by_itself=code is not None and code >= 0)
+        return read_reports(self.reports, by_itself=code is not None and code >= 0)
 
 
 def read_reports(record: Path, *, by_itself: bool) -> _Ended:

@@ -20,7 +20,6 @@ _MODELS = "language models are provided to tests"
 _RESOURCES = "memory and processor limits are watched"
 _BACKGROUND = "layers run in the background"
 _RUNNERS = "runners beside pytest are supported"
-_ESTIMATES = "estimates and success rates of categories are used"
 _WARM = "an interpreter is kept between runs"
 _MONITORING = "monitoring and alerts are built"
 _PLUGINS = "plug-ins are loaded from configuration"
@@ -38,8 +37,6 @@ INERT: dict[str, Any] = {
     "environments": {"*": {"layer_overrides": {"*": _LAYER}}},
     "categories": {
         "*": {
-            "estimated_duration_minutes": _ESTIMATES,
-            "success_rate_threshold": _ESTIMATES,
             "requires_real_services": _SERVICES,
             "memory_intensive": _RESOURCES,
             "cpu_intensive": _RESOURCES,

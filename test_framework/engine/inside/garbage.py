@@ -9,6 +9,7 @@ looked at again by the collections of many lanes, which also keeps their memory 
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Any
 
 COLLECT_THRESHOLD = 100_000
@@ -35,17 +36,25 @@ class Garbage:
                 self._hidden[name] = getattr(module, name)
                 delattr(module, name)
             module.__getattr__ = self._asked_for
+            _stop_when_nothing_is_found()
 
     def running_tests(self) -> None:
-        """Tests are collected, and run as the project means them to."""
-        if self._wanted:
+        """Tests are collected, and run as the project means them to.
+
+        Not sooner: the first collection of garbage would look through all that was made while tests were collected.
+        What the project has set in the meantime stays.
+        """
+        if self._wanted and gc.get_threshold()[0] == COLLECT_THRESHOLD:
             gc.set_threshold(*self._threshold)
 
     def forking(self) -> None:
-        """The first lane is about to be forked."""
-        if self._hidden and not self._frozen:
-            self._frozen = True
+        """A lane is about to be forked."""
+        if self._frozen:
+            return
+        self._frozen = True
+        if self._hidden:
             gc.freeze()
+        self.running_tests()
 
     def ending(self) -> None:
         """No lane will be forked any more: each has looked through all that was there before it."""
@@ -63,3 +72,20 @@ class Garbage:
         self._hidden.clear()
         _thaw()
         return found
+
+
+def _stop_when_nothing_is_found() -> None:
+    """pytest (_pytest.unraisableexception, since 8.4) collects garbage five times when a session ends: the same sooner.
+
+    What finds nothing has changed nothing, so that the next collection would find nothing either.
+    """
+    module: Any = sys.modules.get("_pytest.unraisableexception")
+    if not hasattr(module, "gc_collect_harder"):
+        return
+
+    def collect(iterations: int) -> None:
+        for _ in range(iterations):
+            if not gc.collect():
+                return
+
+    module.gc_collect_harder = collect

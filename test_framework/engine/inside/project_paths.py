@@ -40,6 +40,7 @@ class ProjectPaths:
         self.library = self._directories(library)
         foreign = self.library + self.packages
         self._foreign = foreign if OWN.startswith(self.root) else (*foreign, OWN)
+        self._is_library: dict[str, bool] = {}
 
     def _directories(self, names: set[str]) -> tuple[str, ...]:
         """With their real names, each ending in a separator; those that hold the project itself left out."""
@@ -79,6 +80,11 @@ class ProjectPaths:
 
     def is_library(self, filename: str) -> bool:
         """Whether a code object is the standard library's."""
-        if filename[:1] == "<":
-            return filename.startswith("<frozen ")
-        return filename.startswith(self.library) and not filename.startswith(self.packages)
+        known = self._is_library.get(filename)
+        if known is None:
+            if filename[:1] == "<":
+                known = filename.startswith("<frozen ")
+            else:
+                known = filename.startswith(self.library) and not filename.startswith(self.packages)
+            self._is_library[filename] = known
+        return known

@@ -156,7 +156,6 @@ class Zygote:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        self.garbage.running_tests()
         self._tell(session)
         option = session.config.option
         if option.collectonly or getattr(option, "setupplan", False):
@@ -232,6 +231,7 @@ class Zygote:
 
     def _become(self, session: pytest.Session, message: Mapping[str, Any]) -> None:
         """Be a lane without forking: a spawned one, which has a replay pipe too, or the only one."""
+        self.garbage.running_tests()
         instructions, results, crash, *writing = self.control.fds
         echo = None
         if writing and self.replay is not None:

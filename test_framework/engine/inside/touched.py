@@ -169,13 +169,17 @@ class Touched:
     def looked_at(self, full: str, frame: Any, *, contents: bool = True) -> None:
         """A path was opened, or (`contents` is False) it was asked whether it is there."""
         told = self._paths.told(full)
-        if told is None or (told, FILE) in self._known or self._is_own(full):
+        if told is None or (told, FILE) in self._known:
             return
         try:
             status = _stat(full)
         except OSError:
             datum: Datum = (told, ABSENT, 0, 0)
+            if (told, ABSENT) in self._known or self._is_own(full):
+                return
         else:
+            if self._is_own(full):
+                return
             if not stat.S_ISREG(status.st_mode):
                 if contents and not stat.S_ISDIR(status.st_mode) and self.counts(frame):
                     self._reasons.append(f"it opened {told}, which is no regular file")

@@ -111,14 +111,21 @@ def test_statistics_come_from_the_history_each_test_once(tmp_path: Path) -> None
     long = finished("d", 1, Outcome.PASSED, 9.0, category="api")
     write_run(base, 1, [finished("a", 1, Outcome.FAILED, 1.0), finished("b", 1, Outcome.TIMED_OUT, 2.0)])
     write_run(base, 2, [finished("a", 1, Outcome.PASSED, 1.0), long])
-    rows = statistics(tmp_path / ".apex", ["unit", "api", "smoke"])
+    configured = {
+        "unit": {"success_rate_threshold": 0.6},
+        "api": {},
+        "smoke": {"estimated_duration_minutes": 2},
+    }
+    rows = statistics(tmp_path / ".apex", configured)
     assert [*rows] == ["api", "unit", "smoke"]
     unit = rows["unit"]
     assert (unit["tests"], unit["passed"], unit["failed"], unit["slowest"]) == (2, 1, 1, "b")
     text = statistics_lines(rows)
-    assert text[-1] == "never seen here: smoke"
+    assert text[-1] == "never seen here: smoke (about 2 min)"
+    assert text[-2] == "unit: 50.0% passed, below its success_rate_threshold of 60.0%"
+    assert not rows["api"]["below_threshold"]
     assert any(line.startswith("unit") and line.endswith("b") for line in text)
 
 
 def test_without_a_history_there_are_no_statistics(tmp_path: Path) -> None:
-    assert "no test has run here yet" in statistics_lines(statistics(tmp_path / ".apex", ["unit"]))
+    assert "no test has run here yet" in statistics_lines(statistics(tmp_path / ".apex", {"unit": {}}))

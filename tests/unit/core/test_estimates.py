@@ -7,14 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from test_framework.core.estimates import (
-    UNKNOWN_SECONDS,
     Duration,
-    by_group,
     duration_of,
-    guess,
-    pace,
-    time_left,
-    together,
     wall_seconds,
 )
 
@@ -52,24 +46,11 @@ def test_the_variance_is_that_of_the_weighted_samples() -> None:
     assert math.isclose(found.variance, variance)
 
 
-def test_nothing_known_is_guessed_with_all_the_doubt_of_the_known() -> None:
-    assert guess([]).seconds == UNKNOWN_SECONDS
-    found = guess([Duration(1.0, 0.5, 3), Duration(3.0, 0.5, 3), Duration()])
-    assert (found.seconds, found.variance, found.count) == (2.0, 1.5, 0)
-
-
-def test_groups_say_how_many_of_their_tests_were_never_timed() -> None:
-    known = {"a": Duration(1.0, 0.0, 2), "b": Duration(3.0, 0.0, 2)}
-    found = by_group(["a", "b", "new"], known, lambda test: "old" if test in known else "fresh")
-    assert (found["old"].tests, found["old"].unseen, found["old"].work.seconds) == (2, 0, 4.0)
-    assert (found["fresh"].tests, found["fresh"].unseen, found["fresh"].work.seconds) == (1, 1, 2.0)
-
-
 @settings(deadline=None)
 @given(st.lists(durations, max_size=40), st.integers(1, 9))
 def test_wall_time_is_between_the_bounds_of_longest_first(chains: list[Duration], lanes: int) -> None:
     span = wall_seconds(chains, lanes)
-    total, longest = together(chains).seconds, max((each.seconds for each in chains), default=0.0)
+    total, longest = sum(each.seconds for each in chains), max((each.seconds for each in chains), default=0.0)
     shortest = max(longest, total / lanes)
     assert shortest - 1e-6 <= span.expected <= total / lanes + longest * (1 - 1 / lanes) + 1e-6
     assert 0 <= span.low <= span.expected <= span.high
@@ -93,16 +74,3 @@ def test_longest_first_balances_the_lanes() -> None:
 def test_doubt_makes_the_interval_wider() -> None:
     span = wall_seconds([Duration(4.0, 1.0, 9)], 1)
     assert (span.low, span.high) == (pytest.approx(4 - 1.645), pytest.approx(4 + 1.645))
-
-
-def test_what_runs_now_counts_with_what_is_left_of_it() -> None:
-    running = [(Duration(5.0, 0.0, 3), 4.0), (Duration(2.0, 0.0, 3), 9.0)]
-    assert time_left(sure(3.0), running, 2).expected == 3.0
-    assert time_left([], running, 2).expected == 1.0
-    assert time_left(sure(3.0, 3.0), running, 2).expected == 4.0
-
-
-def test_a_slow_machine_stretches_what_is_left() -> None:
-    assert time_left(sure(4.0), [], 1, at_pace=2.0).expected == 8.0
-    assert pace(0.0, 0.0) == 1.0
-    assert 1.0 < pace(2.0, 1.0) < pace(200.0, 100.0) < 2.0
