@@ -33,9 +33,10 @@ everything and starts nothing.
 5. the shipped defaults
 
 Each top-level section is taken from the first file that has it; where a later file has it too, a note says that it
-is ignored there. The section is then laid over the shipped one: `categories` and `service_dependencies` key by key,
-`modes` mode by mode. A layer without `categories` changes the shipped layer of its id; as soon as one layer has
-`categories`, the layers of that file are all there are, and the shipped `execution_config` goes too.
+is ignored there. The section is then laid over the shipped one: `categories` and `service_dependencies` key by key
+(a service with a `command` of its own depends only on what it says itself), `modes` mode by mode. A layer without
+`categories` changes the shipped layer of its id; as soon as one layer has `categories`, the layers of that file are
+all there are, and the shipped `execution_config` goes too.
 
 A layer's values in one environment: the layer, then `environments.<env>.layer_overrides.<layer>`, then the layer's
 own `environment_overrides.<env>`. Mappings merge key by key, lists and single values are replaced.

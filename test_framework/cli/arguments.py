@@ -238,6 +238,11 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         const=False,
         help="do not record it: nothing is proven, by this run or the next",
     )
+    add(
+        "--real-services",
+        action="store_true",
+        help="start the services that the layers list: configured ones, PostgreSQL and Redis by themselves",
+    )
     add("--no-cache", action="store_true", help="run every test, whatever is proven")
     add("--observation", action="store_true", help="choose tests, run all of them, and compare")
     add("--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone")

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import argparse
 
 SWITCHES = (
-    "real-llm", "real-services", "cypress-headed", "background-e2e", "queue-e2e",
+    "real-llm", "cypress-headed", "background-e2e", "queue-e2e",
     "background-status", "no-warm",
 )  # fmt: skip
 VALUES = (

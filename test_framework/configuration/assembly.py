@@ -96,7 +96,10 @@ def merged(written: Mapping[str, Any], shipped: Mapping[str, Any]) -> dict[str, 
     for section, value in written.items():
         if section in CATALOGUES:
             old = base.get(section, {})
-            base[section] = {**old, **{name: {**old.get(name, {}), **body} for name, body in value.items()}}
+            base[section] = {
+                **old,
+                **{name: _laid_over(old.get(name, {}), body) for name, body in value.items()},
+            }
         elif section == "modes":
             base[section] = {**base.get(section, {}), **value}
         elif section == "plugins":
@@ -110,6 +113,12 @@ def merged(written: Mapping[str, Any], shipped: Mapping[str, Any]) -> dict[str, 
         "services": list(written.get("service_dependencies", ())),
     }
     return base
+
+
+def _laid_over(old: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of the project over the shipped one; a service with a command of its own needs what it says itself."""
+    kept = {key: value for key, value in old.items() if key != "depends_on"} if "command" in body else old
+    return {**kept, **body}
 
 
 def _mentions(body: Mapping[str, Any], key: str) -> bool:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from test_framework.configuration.documents import Document
 
 _SERVICES = "services are started by the tool"
+_CONTAINERS = "services run in containers"
+_TEMPLATES = "databases are made from templates"
 _MODELS = "language models are provided to tests"
 _RESOURCES = "memory and processor limits are watched"
 _BACKGROUND = "layers run in the background"
@@ -24,11 +26,12 @@ _WARM = "an interpreter is kept between runs"
 _MONITORING = "monitoring and alerts are built"
 _PLUGINS = "plug-ins are loaded from configuration"
 
-_PLACE: dict[str, Any] = {"resource_requirements": {"requires_real_llm": {}, "*": _SERVICES}}
+_SERVED = ("postgresql", "redis", "backend_service", "auth_service", "frontend_service", "real_llm")
+_NEEDS: dict[str, Any] = {f"requires_{name}": {} for name in _SERVED}
+_PLACE: dict[str, Any] = {"resource_requirements": {**_NEEDS, "*": _SERVICES}}
 _LAYER: dict[str, Any] = {
     "background_execution": _BACKGROUND,
     "resource_limits": {"max_parallel_instances": {}, "*": _RESOURCES},
-    "required_services": _SERVICES,
     "llm_requirements": {"mode": {}, "*": _MODELS},
     "categories": {"*": _PLACE},
 }
@@ -55,7 +58,9 @@ INERT: dict[str, Any] = {
         "max_cpu_usage_percent": _RESOURCES,
         "background_execution": _BACKGROUND,
     },
-    "service_dependencies": {"*": _SERVICES},
+    "service_dependencies": {
+        "*": {"build_required": _CONTAINERS, "image": _CONTAINERS, "template": _TEMPLATES}
+    },
     "monitoring": _MONITORING,
     "plugins": _PLUGINS,
     "tests": {"warm": _WARM, "roots": _RUNNERS},

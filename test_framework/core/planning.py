@@ -83,6 +83,8 @@ class Known:
     """functions that tests were seen to execute, where the division of files asks for it"""
     unselected: Mapping[str, str] = field(default_factory=dict)
     """tests that somebody's selector leaves out -> why"""
+    unserved: Mapping[str, str] = field(default_factory=dict)
+    """layers that cannot run, because a service that they need never came -> why"""
     proven: Collection[str] = ()
     """tests that would end as they did when they last ran, so that they need not"""
     uncollected: Sequence[tuple[str, str, str]] = ()
@@ -216,6 +218,10 @@ def _gathered(
             gathering.take_proven(name, layer, known.proven)
             if wish.explicit_paths or name in where:
                 _owe_unselected(gathering, name, layer, known.unselected)
+    if known.unserved:
+        for name, layer in homes(chosen, settings).items():
+            if layer in known.unserved and name in gathering.by_category:
+                gathering.owe(name, layer, known.unserved[layer])
     return gathering
 
 

@@ -73,6 +73,8 @@ class RunState:
     stop: StopReason | None = None
     stop_message: str = ""
     cancels: list[f.CancelRequested] = field(default_factory=list)
+    services: dict[str, str] = field(default_factory=dict)
+    """name -> starting | ready | stopped, or why it is unhealthy"""
     plugin_text: str = ""
     session_exit: int = 0
 
@@ -146,6 +148,14 @@ class RunState:
                 self.session_exit = fact.exit_status or self.session_exit
             case f.RunFinished():
                 self.finished = fact
+            case _:
+                self._service(fact)
+
+    def _service(
+        self, fact: f.ServiceStarting | f.ServiceReady | f.ServiceUnhealthy | f.ServiceStopped
+    ) -> None:
+        state = fact.reason if isinstance(fact, f.ServiceUnhealthy) else fact.WIRE_TYPE.partition(".")[2]
+        self.services[fact.service] = state
 
     def _category(self, layer: str, category: str) -> Progress:
         return self.categories.setdefault((layer, category), Progress(category))

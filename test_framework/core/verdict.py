@@ -19,7 +19,8 @@ class Rules:
     `strict_layers`: layers that may not leave tests owed if they run (allow_partial_success is false);
     `must_run`: tests of critical categories, which have to be decided within the budget;
     `flaky_fails`: a test that passed only when it was retried fails the run;
-    `legacy`: exit codes of 10 and above become 1; `host_died`: what is judged is all that is left of a run.
+    `legacy`: exit codes of 10 and above become 1; `host_died`: what is judged is all that is left of a run;
+    `environment`: why tests of this run could not run at all: what they need never came.
     """
 
     strict_layers: frozenset[str] = frozenset()
@@ -28,6 +29,7 @@ class Rules:
     no_tests_is_fine: bool = False
     host_died: bool = False
     flaky_fails: bool = False
+    environment: str = ""
 
 
 def judge(state: RunState, rules: Rules) -> Verdict:
@@ -52,6 +54,8 @@ def judge(state: RunState, rules: Rules) -> Verdict:
             add(ExitCode.FAILED, alert.message)
     if state.outcomes[Outcome.LOST]:
         add(ExitCode.ENVIRONMENT, f"{state.outcomes[Outcome.LOST]} lost to the environment")
+    if rules.environment:
+        add(ExitCode.ENVIRONMENT, rules.environment)
     broken = sum(1 for each in state.collection_failures if each.outcome != "skipped")
     if broken and ExitCode.INTERRUPTED not in found:
         add(ExitCode.FAILED, f"{broken} error{'s' if broken > 1 else ''} while collecting")

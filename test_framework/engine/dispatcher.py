@@ -72,6 +72,7 @@ class Dispatcher:
         self.journal = journal
         self.scheduler = Scheduler(plan)
         self._on_tick = on_tick
+        self.weigh: Callable[[f.TestFinished], f.TestFinished] = lambda fact: fact
         self._environment = environment
         self._tests = tests
         self._places: dict[int, Place] = {}
@@ -341,7 +342,7 @@ class Dispatcher:
             why = CONTENDED if before is not None and CONTENDED in before.flags else self._why
             fact = replace(fact, flags=(*fact.flags, why))
         self.order.took(fact.test, seconds)
-        self.hear(fact)
+        self.hear(self.weigh(fact))
 
     def _unit_over(self, lane: int, message: list[Any]) -> None:
         self._waiting[lane] = self._waiting.get(lane, 1) - 1

@@ -33,8 +33,17 @@ class Redactor:
                 if len(match.group(2)) >= LEAST_LENGTH:
                     for form in forms(match.group(2)):
                         self.names.setdefault(form, name)
+        self._pattern = self._compiled()
+
+    def learn(self, name: str, secret: str) -> None:
+        """Mask one more secret from now on, by the name of who has it."""
+        for form in forms(secret):
+            self.names.setdefault(form, name)
+        self._pattern = self._compiled()
+
+    def _compiled(self) -> re.Pattern[str] | None:
         longest_first = sorted(self.names, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def suspicious(self, text: str) -> bool:
         """Whether the text may hold a secret: a quick look that decides nothing."""

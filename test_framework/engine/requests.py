@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -21,6 +21,8 @@ class LaneRequest:
     """False: pytest-cov measures nothing, whatever the project's options say"""
     record: bool = False
     """whether what tests depend on is recorded"""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """addresses of services, for the environment of the tests"""
 
     def session(self, quiet: bool) -> dict[str, Any]:
         """The request for one pytest session; `quiet`: its tests are known already, a digest of them is enough."""
@@ -31,6 +33,7 @@ class LaneRequest:
             "tune_gc": self.tune_gc,
             "measure_coverage": self.measure_coverage,
             "record": self.record,
+            "variables": dict(self.variables),
         }
 
     def spawned(

@@ -222,6 +222,39 @@ class CacheHit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStarting:
+    WIRE_TYPE: ClassVar[str] = "service.starting"
+    service: str
+    limit_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceReady:
+    WIRE_TYPE: ClassVar[str] = "service.ready"
+    service: str
+    provider: str
+    """native | external"""
+    address: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceUnhealthy:
+    """A service never came, ended, or does not answer any more. `detail`: what it printed last."""
+
+    WIRE_TYPE: ClassVar[str] = "service.unhealthy"
+    service: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStopped:
+    WIRE_TYPE: ClassVar[str] = "service.stopped"
+    service: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WarningRecorded:
     WIRE_TYPE: ClassVar[str] = "warning.recorded"
     category: str
@@ -303,6 +336,10 @@ Fact: TypeAlias = (
     | SubtestFinished
     | TestOwed
     | CacheHit
+    | ServiceStarting
+    | ServiceReady
+    | ServiceUnhealthy
+    | ServiceStopped
     | WarningRecorded
     | CancelRequested
     | AlertRaised

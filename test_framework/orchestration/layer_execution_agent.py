@@ -55,6 +55,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         *,
         project_root: str | None = None,
         recording: Recording | None = None,
+        weigh: Callable[[f.TestFinished], f.TestFinished] | None = None,
     ) -> None:
         """Executor and journal of a run; without them the agent makes runs of its own in the project."""
         self._executor = executor
@@ -63,6 +64,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         self._environment = environment
         self._project_root = project_root
         self._recording = recording
+        self._weigh = weigh
         self._fresh_seconds: float | None = None
         self._renews_lanes = True
         self._forks = False
@@ -118,7 +120,7 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
         suspects: frozenset[str] | None = None,
         why: str = ORDER_DEPENDENT,
     ) -> Dispatcher:
-        return Dispatcher(
+        dispatcher = Dispatcher(
             replace(plan, fresh_seconds=self._fresh_seconds, renews_lanes=self._renews_lanes),
             tests,
             self.executor,
@@ -129,6 +131,9 @@ class LayerExecutionAgent(OrchestrationAgentInterface):
             self._recording,
             why,
         )
+        if self._weigh is not None:
+            dispatcher.weigh = self._weigh
+        return dispatcher
 
     async def _look_again(self, programme: Programme, tests: Mapping[str, TestInfo]) -> None:
         """Failures that may be of our making are judged again, as pytest would have run them.

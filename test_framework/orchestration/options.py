@@ -52,6 +52,7 @@ class RunOptions(NamedTuple):
     parallel: bool = False
     max_parallel_layers: int = 3
     allow_prod: bool = False
+    real_services: bool = False
     isolation: str = "auto"
     exit_first: bool = False
     maxfail: int = 0

@@ -32,12 +32,14 @@ from test_framework.model.errors import UserError
 from test_framework.model.facts import Stamped
 from test_framework.model.outcome import ExitCode, StopReason, Verdict
 from test_framework.orchestration.bookkeeping import Bookkeeping
+from test_framework.orchestration.collecting import collected
 from test_framework.orchestration.layer_execution_agent import LayerExecutionAgent
 from test_framework.orchestration.plan_text import show_plan
 from test_framework.orchestration.preparation import Started
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
 from test_framework.orchestration.recording import open_recording
 from test_framework.orchestration.selecting import Selector, left_out
+from test_framework.orchestration.serving import serving_of
 from test_framework.orchestration.stopping import cancel_fact
 from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
 from test_framework.records.checkout import Checkout
@@ -74,12 +76,14 @@ class Run:
         self._started_at = ""
         self._cancelled: tuple[str, str] | None = None
         self._cancel_collecting = asyncio.Event()
+        self.redactor = Redactor(os.environ)
         try:
             self.journal, self.progress = self._open_records(sinks, websocket)
         except BaseException:
             self._close_directory()
             raise
         self.books = Bookkeeping(started, self.path)
+        self._serving = serving_of(started.preparation, self.path, self.journal, self.redactor)
 
     @property
     def state(self) -> RunState:
@@ -98,6 +102,10 @@ class Run:
         output = self._output()
         preparation = self.preparation
         arguments, notes = preparation.pytest_args, self._notes()
+        serving, early = self._serving, bool(self._serving.needs.services)
+        if early:
+            journal.record(self._run_started(await self.books.seen()))
+            await serving.open(self._cancel_collecting)
         if self._proving is not None:
             notes += await asyncio.to_thread(self._proving.recollect, self.books.base)
             arguments = self._proving.arguments()
@@ -109,6 +117,7 @@ class Run:
             tune_gc=not self.options.no_gc_tuning,
             measure_coverage=not self.options.no_coverage,
             record=preparation.records and self.directory is not None,
+            variables=serving.variables,
         )
         executor = PytestLanes(self._started.keeper, self._started.zygote, request, output)
         synchroniser = asyncio.create_task(synchronise_regularly(journal))
@@ -117,9 +126,11 @@ class Run:
         rules = Rules(legacy=self._legacy)
         progress.start()
         try:
-            journal.record(self._run_started(await self.books.seen()))
+            if not early:
+                journal.record(self._run_started(await self.books.seen()))
             journal.flush()
-            self._say_degraded(notes)
+            self._say_degraded([*notes, *serving.needs.notes])
+            serving.refuse()
             known, notes = await self.books.known()
             self._say_degraded(notes)
             collection = await self._collect(executor)
@@ -138,6 +149,7 @@ class Run:
                     )
                     known = replace(known, unselected=unselected)
                     self._say_degraded(why_not)
+                known = replace(known, unserved=serving.unserved)
                 programme = orchestrator.programme(collection, known, collected_after, proofs)
                 rules = self._rules(programme)
                 if collection.collect_only and not self.options.dry_run:
@@ -158,6 +170,7 @@ class Run:
             journal.record(cancel_fact(StopReason.INTERRUPT.name.lower(), "the run's task was cancelled"))
         finally:
             await executor.close()
+            await serving.close()
             synchroniser.cancel()
             _finish_output(output, journal)
         return await self._end(rules, plan, problem)
@@ -179,6 +192,7 @@ class Run:
             lambda: self.progress.tick(self.state),
             self.preparation.settings.environment,
             recording=self._recording,
+            weigh=self._serving.weigh,
         )
         if self._cancelled is not None:
             self.journal.record(cancel_fact(*self._cancelled))
@@ -191,23 +205,11 @@ class Run:
             self._cancel_collecting.set()
 
     async def _collect(self, executor: PytestLanes) -> Collection | None:
-        """What the project's pytest found; None when the run was cancelled before that."""
-        collecting = asyncio.ensure_future(executor.collect())
-        cancelled = asyncio.ensure_future(self._cancel_collecting.wait())
-        try:
-            done, _ = await asyncio.wait(
-                {collecting, cancelled},
-                return_when=asyncio.FIRST_COMPLETED,
-                timeout=self.options.run_timeout,
-            )
-            if collecting in done:
-                return collecting.result()
+        collection = await collected(executor, self._cancel_collecting, self.options.run_timeout)
+        if collection is None:
             reason, text = self._cancelled or ("budget", "budget: the run's time was up while collecting")
             self.journal.record(cancel_fact(reason, text))
-            return None
-        finally:
-            for task in (collecting, cancelled):
-                task.cancel()
+        return collection
 
     # -- parts ------------------------------------------------------------------------------------------------
 
@@ -231,7 +233,7 @@ class Run:
             self.run_id,
             directory.facts_fd if directory is not None else None,
             publish,
-            Redactor(os.environ),
+            self.redactor,
         )
         progress = ProgressStreamingAgent(
             "silent" if options.dry_run else self._progress_mode,
@@ -264,7 +266,7 @@ class Run:
                 stream.flush()
 
         path = self.path / "output.log" if self.path is not None else None
-        return OutputLog(path, Redactor(os.environ), show)
+        return OutputLog(path, self.redactor, show)
 
     def _notes(self) -> list[str]:
         return self._told_notes + (self.directory.notes if self.directory is not None else [])
@@ -303,6 +305,7 @@ class Run:
             self._legacy,
             no_tests_is_fine=bool(options.only_changed or (options.shard and programme.planned.deselected)),
             flaky_fails=options.flaky_result == "fail",
+            environment=self._serving.why_owed(programme.planned.owed),
         )
 
     # -- the end ----------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ def run_status(state: RunState, directory: Path | None) -> dict[str, Any]:
         "failed": state.bad,
         "owed": len(state.owed),
         "running": running,
+        "services": dict(state.services),
         "stopping": stop.name.lower() if stop is not None else None,
         "layers": {
             name: {

@@ -13,6 +13,9 @@ from test_framework.model.outcome import BAD, Outcome
 from test_framework.sinks.human import cells, duration, lines, one_line
 from test_framework.sinks.ink import EMPTY, Line, Look, plain, rule
 
+MOST_SERVICE_LINES = 10
+"""of what a service printed before it was lost"""
+
 WORDS = {
     Outcome.PASSED: "PASSED",
     Outcome.FAILED: "FAILED",
@@ -108,3 +111,17 @@ def lost(fact: f.TestFinished) -> Line:
 
 def broken_sink(sink: str, message: str) -> Line:
     return (("warn", "warning: "), ("", f"output '{one_line(sink)}' was given up: {one_line(message)}"))
+
+
+def service_ready(fact: f.ServiceReady) -> Line:
+    """One line about a service that the tests may use now."""
+    at = f" at {fact.address}" if fact.address else ""
+    took = f" after {duration(fact.seconds)}" if fact.provider != "external" else ""
+    return plain(f"service {one_line(fact.service)}: ready{at}{took} ({fact.provider})", "dim")
+
+
+def service_unhealthy(fact: f.ServiceUnhealthy) -> list[Line]:
+    """What is wrong with a service, and what it printed last."""
+    first: Line = (("bad", f"service {one_line(fact.service)}: "), ("", one_line(fact.reason)))
+    rest = fact.detail.splitlines()[-MOST_SERVICE_LINES:] if fact.detail else []
+    return [first, *(plain(f"  {one_line(line)}", "dim") for line in rest if line != fact.reason)]

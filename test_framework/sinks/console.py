@@ -92,6 +92,10 @@ class Console:
                 self._said[fact.layer] = _Said(stamped.elapsed)
             case f.LayerFinished():
                 self._layer_finished(fact, state)
+            case f.ServiceReady():
+                self._tell([blocks.service_ready(fact)], state)
+            case f.ServiceUnhealthy():
+                self._tell(blocks.service_unhealthy(fact), state)
             case f.CancelRequested():
                 self._cancelled(fact, state)
             case f.SinkFailed():

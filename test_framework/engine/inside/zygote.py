@@ -61,6 +61,7 @@ def run() -> int:
     if request is None:
         return 2
     sys.argv[1:] = request["args"]
+    os.environ.update(request.get("variables", {}))
     return int(session.run(control, request))
 
 

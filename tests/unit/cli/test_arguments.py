@@ -77,7 +77,7 @@ def test_every_flag_of_the_future_is_refused_by_its_own_name() -> None:
 
 
 def test_a_flag_of_the_future_is_refused_beside_a_question_too() -> None:
-    assert "--real-services" in refusal("--list-categories", "--real-services").what
+    assert "--real-llm" in refusal("--list-categories", "--real-llm").what
 
 
 def test_every_contradiction_is_refused_with_its_reason() -> None:

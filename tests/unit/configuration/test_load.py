@@ -209,8 +209,8 @@ def test_an_inert_key_is_noted_once_per_file_and_only_where_it_asks_for_somethin
     root = write(
         "apex.yaml",
         "layers:\n  a:\n    background_execution: false\n    conflicts: []\n    categories:\n"
-        "      - name: x\n        resource_requirements: {requires_redis: true, requires_real_llm: true}\n"
-        "      - name: z\n        resource_requirements: {requires_redis: true}\n",
+        "      - name: x\n        resource_requirements: {min_memory_mb: 64, requires_real_llm: true}\n"
+        "      - name: z\n        resource_requirements: {min_memory_mb: 64, requires_redis: true}\n",
     )
     (note,) = load_settings(root).notes
     assert note.startswith("apex.yaml:7:33: layers.*.categories.*.resource_requirements.*: inert until ")
@@ -334,3 +334,10 @@ def test_the_garbage_collector_is_as_it_was_after_a_mistake(write) -> None:
         with pytest.raises(UserError):
             load_settings(root)
         assert gc.isenabled() is expected
+
+
+def test_a_service_with_a_command_of_its_own_needs_only_what_it_says_itself(write) -> None:
+    text = "service_dependencies:\n  backend_service: {command: [serve]}\n  auth_service: {startup_timeout_seconds: 9}\n"
+    services = load_settings(write("apex.yaml", text)).services
+    assert services["backend_service"].depends_on == ()
+    assert services["auth_service"].depends_on == ("postgresql", "redis")
