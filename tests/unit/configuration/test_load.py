@@ -337,7 +337,7 @@ def test_the_garbage_collector_is_as_it_was_after_a_mistake(write) -> None:
 
 
 def test_a_service_with_a_command_of_its_own_needs_only_what_it_says_itself(write) -> None:
-    text = "service_dependencies:\n  backend_service: {command: [serve]}\n  auth_service: {startup_timeout_seconds: 9}\n"
+    text = "service_dependencies:\n  backend_service: {command: [serve]}\n  auth_service: {build_required: false}\n"
     services = load_settings(write("apex.yaml", text)).services
     assert services["backend_service"].depends_on == ()
     assert services["auth_service"].depends_on == ("postgresql", "redis")
