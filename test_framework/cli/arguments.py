@@ -10,9 +10,10 @@ import argparse
 import os
 
 from test_framework import __version__
+from test_framework.cli.background import QUESTIONS, add_background
 from test_framework.cli.combinations import refuse_contradictions
 from test_framework.cli.later import COMMANDS, FLAGS, MODES, PROGRESS_MODES, add_later, refuse_later
-from test_framework.cli.values import count, lanes, named, positive, seconds
+from test_framework.cli.values import count, lanes, named, positive, run_id, seconds
 from test_framework.core.names import ENVIRONMENT_NAMES
 from test_framework.core.production import refuse_production
 from test_framework.core.splitting import HYBRID, STRATEGIES
@@ -113,6 +114,7 @@ def build_parser(prog: str = "apex") -> Parser:
     )
     _add_choice(parser.add_argument_group("what runs"))
     _add_layers(parser.add_argument_group("Master Orchestration System: layers"))
+    add_background(parser.add_argument_group("runs in the background"))
     _add_running(parser.add_argument_group("how it runs"))
     _add_stopping(parser.add_argument_group("when it stops"))
     _add_output(parser.add_argument_group("what is shown and written"))
@@ -164,7 +166,7 @@ def _add_layers(group: argparse._ArgumentGroup) -> None:
     add(
         "--execution-mode",
         metavar="MODE",
-        help="fast_feedback, nightly, commit, development, ci, weekend, all, or a configured mode",
+        help="fast_feedback, nightly, commit, development, ci, weekend, all, background, hybrid, or a configured mode",
     )
     add("--use-layers", action="store_true", help="run every layer that is not a background layer")
     add("--layers", nargs="+", metavar="LAYER", type=named, help="these layers alone")
@@ -243,6 +245,12 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="start the services that the layers list: configured ones, PostgreSQL and Redis by themselves",
     )
+    add(
+        "--real-llm",
+        action="store_true",
+        help="run the tests that need a real language model too (told by APEX_LLM_MODE=real)",
+    )
+    add("--background-host", metavar="ID", type=run_id, help=argparse.SUPPRESS)
     add("--no-cache", action="store_true", help="run every test, whatever is proven")
     add("--observation", action="store_true", help="choose tests, run all of them, and compare")
     add("--no-gc-tuning", action="store_true", help="leave the garbage collector of the tests alone")
@@ -327,7 +335,7 @@ def parse(argv: Sequence[str], prog: str = "apex") -> tuple[argparse.Namespace, 
         raise parser.unrecognized(strangers)
     refuse_later(options)
     refuse_contradictions(options)
-    if not any(getattr(options, name) for name in ANSWERS):
+    if not any(getattr(options, name) for name in (*ANSWERS, *QUESTIONS)):
         refuse_production(options.env, options.allow_prod)
     _complete(options)
     return options, arguments[cut + 1 :]

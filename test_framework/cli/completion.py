@@ -22,7 +22,17 @@ COMMANDS = ("run", "status", "watch", "history", "cache", "init", "schema", "com
 PROGRAMS = ("apex", "unified_test_runner.py")
 _DIRECTORIES = frozenset({"--project-root", "--output"})
 _FILES = frozenset({"--python", "--junitxml"})
-_FREE_MODES = ("fast_feedback", "nightly", "commit", "development", "ci", "weekend", "all")
+_FREE_MODES = (
+    "fast_feedback",
+    "nightly",
+    "commit",
+    "development",
+    "ci",
+    "weekend",
+    "all",
+    "background",
+    "hybrid",
+)
 
 
 class Offer:

@@ -9,17 +9,15 @@ if TYPE_CHECKING:
     import argparse
 
 SWITCHES = (
-    "real-llm", "cypress-headed", "background-e2e", "queue-e2e",
-    "background-status", "no-warm",
+    "cypress-headed", "queue-e2e", "no-warm",
 )  # fmt: skip
 VALUES = (
-    "background-category", "background-results", "kill-background", "background-timeout",
-    "ctrf", "resume", "attach", "executor",
+    "background-category", "ctrf", "resume", "executor",
 )  # fmt: skip
 CHOICES = {
     "cypress-browser": ("chrome", "firefox", "edge", "electron"),
 }  # fmt: skip
-MODES = ("background", "hybrid")
+MODES: tuple[str, ...] = ()
 PROGRESS_MODES = ("websocket",)
 COMMANDS = (
     "serve", "services", "report", "compare", "trends",

@@ -44,6 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             from test_framework.cli.answers import answer
 
             return answer(options)
+        from test_framework.cli import background
+
+        if background.asked(options):
+            return background.run(options, arguments)
+        if options.execution_mode == "hybrid":
+            background.start_beside(options, arguments)
         from test_framework.cli.run import run
 
         return run(options, pytest_args, arguments, began)

@@ -48,3 +48,14 @@ def lanes(text: str) -> str:
     ):
         return text
     raise argparse.ArgumentTypeError(f"takes a number from 1 to {MOST_LANES} or auto, not {text!r}")
+
+
+def run_id(text: str) -> str:
+    """The id of a run, as ours are."""
+    if not (
+        0 < len(text) <= 64
+        and text.replace("-", "").replace("_", "").isascii()
+        and text.replace("-", "").replace("_", "").isalnum()
+    ):
+        raise argparse.ArgumentTypeError(f"{text!r} is no id of a run")
+    return text

@@ -20,7 +20,7 @@ _CONTAINERS = "services run in containers"
 _TEMPLATES = "databases are made from templates"
 _MODELS = "language models are provided to tests"
 _RESOURCES = "memory and processor limits are watched"
-_BACKGROUND = "layers run in the background"
+_BACKGROUND = "background runs wait in a queue"
 _RUNNERS = "runners beside pytest are supported"
 _WARM = "an interpreter is kept between runs"
 _MONITORING = "monitoring and alerts are built"
@@ -30,7 +30,6 @@ _SERVED = ("postgresql", "redis", "backend_service", "auth_service", "frontend_s
 _NEEDS: dict[str, Any] = {f"requires_{name}": {} for name in _SERVED}
 _PLACE: dict[str, Any] = {"resource_requirements": {**_NEEDS, "*": _SERVICES}}
 _LAYER: dict[str, Any] = {
-    "background_execution": _BACKGROUND,
     "resource_limits": {"max_parallel_instances": {}, "*": _RESOURCES},
     "llm_requirements": {"mode": {}, "*": _MODELS},
     "categories": {"*": _PLACE},
@@ -56,7 +55,10 @@ INERT: dict[str, Any] = {
         "layer_startup_timeout_seconds": _SERVICES,
         "max_memory_usage_mb": _RESOURCES,
         "max_cpu_usage_percent": _RESOURCES,
-        "background_execution": _BACKGROUND,
+        "background_execution": {
+            "max_background_layers": _BACKGROUND,
+            "monitoring_interval_seconds": _BACKGROUND,
+        },
     },
     "service_dependencies": {
         "*": {"build_required": _CONTAINERS, "image": _CONTAINERS, "template": _TEMPLATES}

@@ -83,6 +83,8 @@ class Known:
     """functions that tests were seen to execute, where the division of files asks for it"""
     unselected: Mapping[str, str] = field(default_factory=dict)
     """tests that somebody's selector leaves out -> why"""
+    notes: tuple[str, ...] = ()
+    """what is to be said of the run beside what the plan itself has to say"""
     unserved: Mapping[str, str] = field(default_factory=dict)
     """layers that cannot run, because a service that they need never came -> why"""
     proven: Collection[str] = ()
@@ -179,7 +181,7 @@ def _gathered(
     known: Known,
 ) -> Gathering:
     """The tests by category, without those that the wish leaves out."""
-    notes: list[str] = []
+    notes: list[str] = [*known.notes]
     remaining = tests
     if wish.shard is not None:
         remaining = part_of(tests, wish.shard)

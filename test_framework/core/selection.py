@@ -126,8 +126,8 @@ def _choose(wish: Wish, settings: Settings) -> Chosen:
 def _layers_of_mode(mode: str, settings: Settings) -> tuple[str, ...]:
     if mode in LATER_MODES:
         raise UserError(
-            f"execution mode {mode} is known but not built yet: it runs layers in the background",
-            "weekend runs all layers in the foreground",
+            f"execution mode {mode} runs layers in the background, which is no run of this process",
+            "execute it with a controller, or choose layers",
         )
     modes = {**MODES, **settings.modes}
     known("execution mode", mode, [*(name for name in modes if name not in LATER_MODES), EVERYTHING])

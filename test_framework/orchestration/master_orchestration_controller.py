@@ -368,7 +368,7 @@ def create_background_only_controller(
     project_root: str | PathLike[str] | None = None,
     **more: Any,
 ) -> MasterOrchestrationController:
-    """Starts the background layer; not built yet, so executing is refused by name."""
+    """Starts the background layers as a run of their own and answers at once with its id."""
     return _controller(OrchestrationMode.BACKGROUND, websocket_manager, thread_id, project_root, **more)
 
 
@@ -378,7 +378,7 @@ def create_hybrid_controller(
     project_root: str | PathLike[str] | None = None,
     **more: Any,
 ) -> MasterOrchestrationController:
-    """Runs the foreground layers while the background layer runs; not built yet, so executing is refused by name."""
+    """Runs the foreground layers of the mode hybrid while the background layers run as a run of their own."""
     return _controller(OrchestrationMode.HYBRID, websocket_manager, thread_id, project_root, **more)
 
 

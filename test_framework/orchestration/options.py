@@ -53,6 +53,9 @@ class RunOptions(NamedTuple):
     max_parallel_layers: int = 3
     allow_prod: bool = False
     real_services: bool = False
+    real_llm: bool = False
+    background_host: str | None = None
+    """the id of the run, where this process was started to be its host"""
     isolation: str = "auto"
     exit_first: bool = False
     maxfail: int = 0

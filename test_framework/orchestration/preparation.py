@@ -129,8 +129,9 @@ def prepare(
 
 def start(preparation: Preparation) -> Started:
     """Start the keeper and the project's interpreter; returns at once, while that one imports pytest."""
-    run, settings = new_run_id(), preparation.settings
-    environment = test_environment(os.environ, run, {"TEST_ENV": settings.environment})
+    run, settings = preparation.options.background_host or new_run_id(), preparation.settings
+    model = {"APEX_LLM_MODE": "real" if preparation.options.real_llm else "mock"}
+    environment = test_environment(os.environ, run, {"TEST_ENV": settings.environment, **model})
     keeper = Keeper(run, preparation.project_root, environment)
     proving = Proving(preparation) if preparation.records else None
     try:
@@ -163,6 +164,7 @@ def make_wish(options: RunOptions, explicit: bool, layers: tuple[str, ...] = ())
         failed_first=options.failed_first,
         pattern=options.pattern,
         exclude_env=options.exclude_env,
+        real_llm=options.real_llm,
         only_changed=options.only_changed,
         shard=None if options.shard is None else parse_shard(options.shard),
         resume_from=options.resume_from,

@@ -129,7 +129,7 @@ class Run:
             if not early:
                 journal.record(self._run_started(await self.books.seen()))
             journal.flush()
-            self._say_degraded([*notes, *serving.needs.notes])
+            self._say_degraded(notes)
             serving.refuse()
             known, notes = await self.books.known()
             self._say_degraded(notes)
@@ -149,7 +149,7 @@ class Run:
                     )
                     known = replace(known, unselected=unselected)
                     self._say_degraded(why_not)
-                known = replace(known, unserved=serving.unserved)
+                known = replace(known, unserved=serving.unserved, notes=serving.needs.notes)
                 programme = orchestrator.programme(collection, known, collected_after, proofs)
                 rules = self._rules(programme)
                 if collection.collect_only and not self.options.dry_run:

@@ -31,9 +31,9 @@ def overview(project_root: Path, layers: list[str]) -> dict[str, Any]:
     verdicts: dict[str, dict[str, Any] | None] = dict.fromkeys(layers)
     for path in run_directories(project_root):
         if is_alive(path):
-            running.append(_living(path))
+            running.append(living(path))
             continue
-        result = _ended(path)
+        result = ended(path)
         if result is None:
             lost.append({"run": path.name})
             continue
@@ -77,7 +77,7 @@ def trees(base: Path) -> list[dict[str, Any]]:
         return []
 
 
-def _ended(path: Path) -> dict[str, Any] | None:
+def ended(path: Path) -> dict[str, Any] | None:
     """The result of a run that is over; what its facts say where the file with the result is missing."""
     try:
         result = json.loads((path / "result.json").read_bytes())
@@ -89,7 +89,7 @@ def _ended(path: Path) -> dict[str, Any] | None:
     return None if finished is None else {**finished, "layers": [], "started_at": finished.get("ts", "")}
 
 
-def _living(path: Path) -> dict[str, Any]:
+def living(path: Path) -> dict[str, Any]:
     """A run that goes on: who, since when (RFC 3339), and how many tests have ended of how many."""
     facts = path / "facts.jsonl"
     started: dict[str, Any] = {}

@@ -155,7 +155,6 @@ def test_execute_orchestration_mode_runs_what_a_namespace_asks_for(
     [
         (Namespace(execution_mode="nightyl"), "did you mean nightly?"),
         (Namespace(execution_mode="nightly", list_categories=True), "list_categories: no execution"),
-        (Namespace(execution_mode="background"), "runs layers in the background"),
     ],
 )
 def test_execute_orchestration_mode_says_what_it_cannot_do(

@@ -105,12 +105,11 @@ def test_what_no_execution_could_be_told_is_refused_at_construction(
 @pytest.mark.parametrize(
     "mode", [OrchestrationMode.BACKGROUND, OrchestrationMode.HYBRID, "background", "hybrid"]
 )
-def test_background_modes_are_refused_by_name_when_they_are_executed(
-    tmp_path: Path, mode: Enum | str
-) -> None:
+def test_background_modes_start_nothing_where_that_is_switched_off(tmp_path: Path, mode: Enum | str) -> None:
+    (tmp_path / "apex.yaml").write_text("execution_config: {background_execution: {enabled: false}}\n")
     with nothing_left():
         error = refused(MasterOrchestrationController(MasterOrchestrationConfig(mode=mode, **here(tmp_path))))
-    assert "is known but not built yet: it runs layers in the background" in error.what
+    assert "background runs are switched off" in error.what
 
 
 @pytest.mark.parametrize(

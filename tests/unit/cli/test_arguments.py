@@ -6,6 +6,7 @@ from test_framework.cli import later
 from test_framework.cli.arguments import FAIL_FAST_MODES, build_parser, parse, without_effect
 from test_framework.cli.combinations import CONTRADICTIONS, given
 from test_framework.model.errors import UserError
+from test_framework.orchestration.detached import HOST_FLAG
 from test_framework.orchestration.options import RunOptions
 from test_framework.orchestration.preparation import make_wish
 
@@ -72,12 +73,12 @@ def test_every_flag_of_the_future_is_refused_by_its_own_name() -> None:
         assert f"--execution-mode {mode}" in refusal("--execution-mode", mode).what
     for word in later.COMMANDS:
         assert "not built yet" in refusal(word).what
-    both = refusal("--ctrf", "x", "--real-llm").what
-    assert both == "--ctrf, --real-llm are known but not built yet"
+    both = refusal("--ctrf", "x", "--no-warm").what
+    assert both == "--ctrf, --no-warm are known but not built yet"
 
 
 def test_a_flag_of_the_future_is_refused_beside_a_question_too() -> None:
-    assert "--real-llm" in refusal("--list-categories", "--real-llm").what
+    assert "--no-warm" in refusal("--list-categories", "--no-warm").what
 
 
 def test_every_contradiction_is_refused_with_its_reason() -> None:
@@ -179,7 +180,7 @@ def test_help_names_the_system_and_every_flag_that_works() -> None:
     assert "Master Orchestration System" in text
     for action in build_parser()._actions:
         for flag in action.option_strings:
-            assert flag in text
+            assert flag in text or flag == HOST_FLAG
 
 
 def test_options_become_a_wish() -> None:

@@ -49,7 +49,7 @@ def test_what_is_refused_is_not_offered(tmp_path: Path) -> None:
     offered = asked_of_bash(tmp_path, "--")
     assert not offered & set(FLAGS)
     assert "websocket" not in asked_of_bash(tmp_path, "--progress-mode", "")
-    assert "background" not in asked_of_bash(tmp_path, "--execution-mode", "")
+    assert {"background", "hybrid"} <= asked_of_bash(tmp_path, "--execution-mode", "")
 
 
 @pytest.mark.parametrize(("shell", "make"), [("zsh", zsh), ("fish", fish)])

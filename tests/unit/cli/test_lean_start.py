@@ -38,7 +38,7 @@ ASK = (
         (["--orchestration-status"], 0),
         (["completion", "bash"], 0),
         (["--no-such-flag"], 4),
-        (["--real-llm"], 4),
+        (["--no-warm"], 4),
         (["--env", "prod"], 4),
         (["--category", "nonsense"], 4),
         (["--project-root", "/no/such/directory"], 4),

@@ -105,7 +105,7 @@ def test_all_takes_every_layer_and_every_category_of_none() -> None:
 
 @pytest.mark.parametrize("mode", ["background", "hybrid"])
 def test_modes_that_run_in_the_background_are_refused_by_name_even_where_configured(mode: str) -> None:
-    with pytest.raises(UserError, match=f"execution mode {mode} is known but not built yet"):
+    with pytest.raises(UserError, match=f"execution mode {mode} runs layers in the background"):
         choose(Wish(mode=mode), settings(modes={mode: ("fast_feedback",)}))
 
 

@@ -86,13 +86,12 @@ def test_the_orchestrator_says_which_layers_and_categories_would_run(tmp_path: P
         execute(agent, {"layers": ["fast"]})
 
 
-def test_the_background_agent_knows_a_project_s_background_layers_and_refuses_to_start_one(
-    tmp_path: Path,
-) -> None:
+def test_the_background_agent_knows_a_project_s_background_layers_and_runs(tmp_path: Path) -> None:
     agent = BackgroundE2EAgent(project_root=tmp_path)
-    assert execute(agent, {}) == {"background_layers": ["e2e_background"]}
-    with pytest.raises(UserError, match="layer e2e_background cannot be started in the background yet"):
-        execute(agent, {"start": "e2e_background"})
+    found = execute(agent, {})
+    assert (found["background_layers"], found["runs"]) == (["e2e_background"], [])
+    with pytest.raises(UserError, match="no background run is called r1"):
+        execute(agent, {"cancel": "r1"})
 
 
 def test_memory_of_the_control_group_counts(tmp_path: Path) -> None:
