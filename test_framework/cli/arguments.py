@@ -295,6 +295,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     add("-v", "--verbose", action="store_true", help="a line per test; everything that is owed")
     add("--junitxml", metavar="PATH", help="write a JUnit XML report")
+    add("--ctrf", metavar="PATH", help="write a CTRF JSON report")
     add("--output", metavar="DIR", help="write reports into this directory")
     add("-s", dest="no_capture", action="store_true", help="show what tests print (pytest's -s)")
     add(

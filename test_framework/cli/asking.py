@@ -31,7 +31,8 @@ def may_be_answered(preparation: Preparation) -> bool:
     """Whether this command asks for a verdict and nothing else."""
     options = preparation.options
     for_more = (
-        options.verbose, options.junitxml, options.output, options.dry_run, options.no_capture, options.pdb,
+        options.verbose, options.junitxml, options.ctrf, options.output, options.dry_run, options.no_capture,
+        options.pdb,
         options.no_cache, options.last_failed, options.resume_from, options.only_changed,
         options.observation,
         preparation.settings.plugins, preparation.notes,

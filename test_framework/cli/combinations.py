@@ -34,6 +34,7 @@ CONTRADICTIONS: tuple[tuple[str, str, str], ...] = (
     ("--no-progress-streaming", "--progress-mode rich", "the live view is the stream that is switched off"),
     ("--dry-run", "--pdb", "a dry run executes nothing that could be debugged"),
     ("--dry-run", "--junitxml", "a dry run has no results to report"),
+    ("--dry-run", "--ctrf", "a dry run has no results to report"),
     ("--dry-run", "--output", "a dry run has no results to report"),
     ("--pdb", "--progress-mode json", "both need stdout"),
     ("--pdb", "--parallel", "the debugger needs the terminal for itself, one test at a time"),

@@ -21,7 +21,7 @@ SHELLS = ("bash", "zsh", "fish")
 COMMANDS = ("run", "status", "watch", "history", "cache", "init", "schema", "completion")
 PROGRAMS = ("apex", "unified_test_runner.py")
 _DIRECTORIES = frozenset({"--project-root", "--output"})
-_FILES = frozenset({"--python", "--junitxml"})
+_FILES = frozenset({"--python", "--junitxml", "--ctrf"})
 _FREE_MODES = (
     "fast_feedback",
     "nightly",

@@ -76,6 +76,7 @@ class RunOptions(NamedTuple):
     progress_mode: str | None = None
     verbose: bool = False
     junitxml: str | None = None
+    ctrf: str | None = None
     output: str | None = None
     no_capture: bool = False
     tb: str | None = None

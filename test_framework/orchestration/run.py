@@ -38,7 +38,7 @@ from test_framework.orchestration.plan_text import show_plan
 from test_framework.orchestration.preparation import Started
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
 from test_framework.orchestration.recording import open_recording
-from test_framework.orchestration.run_log import run_logs
+from test_framework.orchestration.reports import further_sinks
 from test_framework.orchestration.selecting import Selector, left_out
 from test_framework.orchestration.serving import serving_of
 from test_framework.orchestration.stopping import cancel_fact
@@ -244,7 +244,7 @@ class Run:
             report_directory=None if options.dry_run else options.output,
             live=not options.no_capture and not options.pdb,
             on_failure=self._sink_failed,
-            sinks=[*sinks, *run_logs(self.preparation)],
+            sinks=[*sinks, *further_sinks(self.preparation)],
             websocket_manager=websocket[0],
             thread_id=websocket[1],
         )

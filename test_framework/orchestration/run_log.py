@@ -38,7 +38,7 @@ _TOLD = {
 class RunLog:
     """The sink of one run."""
 
-    name = "production log"
+    name = "production-log"
 
     def __init__(self, monitor: ProductionMonitor) -> None:
         self._monitor = monitor

@@ -115,9 +115,9 @@ def broken_sink(sink: str, message: str) -> Line:
 
 def service_ready(fact: f.ServiceReady) -> Line:
     """One line about a service that the tests may use now."""
-    at = f" at {fact.address}" if fact.address else ""
+    at = f" at {one_line(fact.address)}" if fact.address else ""
     took = f" after {duration(fact.seconds)}" if fact.provider != "external" else ""
-    return plain(f"service {one_line(fact.service)}: ready{at}{took} ({fact.provider})", "dim")
+    return plain(f"service {one_line(fact.service)}: ready{at}{took} ({one_line(fact.provider)})", "dim")
 
 
 def service_unhealthy(fact: f.ServiceUnhealthy) -> list[Line]:

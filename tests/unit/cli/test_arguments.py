@@ -73,8 +73,8 @@ def test_every_flag_of_the_future_is_refused_by_its_own_name() -> None:
         assert f"--execution-mode {mode}" in refusal("--execution-mode", mode).what
     for word in later.COMMANDS:
         assert "not built yet" in refusal(word).what
-    both = refusal("--ctrf", "x", "--no-warm").what
-    assert both == "--ctrf, --no-warm are known but not built yet"
+    both = refusal("--resume", "x", "--no-warm").what
+    assert both == "--no-warm, --resume are known but not built yet"
 
 
 def test_a_flag_of_the_future_is_refused_beside_a_question_too() -> None:
@@ -83,7 +83,7 @@ def test_a_flag_of_the_future_is_refused_beside_a_question_too() -> None:
 
 def test_every_contradiction_is_refused_with_its_reason() -> None:
     values = {"--category": "unit", "--categories": "unit", "--layers": "a", "--execution-mode": "nightly",
-              "--junitxml": "x", "--output": "x"}  # fmt: skip
+              "--junitxml": "x", "--output": "x", "--ctrf": "x"}  # fmt: skip
     for one, other, why in CONTRADICTIONS:
         argv = []
         for flag in (one, other):

@@ -15,6 +15,7 @@ from test_framework.model import facts as f
 from test_framework.model import wire
 from test_framework.model.outcome import ExitCode, Ledger, Outcome, Verdict
 from test_framework.sinks.console import Console
+from test_framework.sinks.ctrf import CtrfFile
 from test_framework.sinks.ink import Look
 from test_framework.sinks.jsonl import JsonLines
 from test_framework.sinks.junit import JunitFile
@@ -254,6 +255,10 @@ def _every_fact(text: str) -> Iterator[f.Fact]:
     yield f.WarningRecorded(category=text, message=text, when="runtest", test=text, location=text)
     yield f.AlertRaised(kind=text, message=text, detail=text)
     yield f.SinkFailed(sink=text, message=text)
+    yield f.ServiceStarting(service=text)
+    yield f.ServiceReady(service=text, provider=text, address=text, seconds=1.0)
+    yield f.ServiceUnhealthy(service=text, reason=text, detail=text)
+    yield f.ServiceStopped(service=text)
     yield f.CategoryFinished(category="unit", layer="one", status="failed", reason=text)
     yield f.LayerFinished(layer="one", status="failed", reason=text, seconds=1.0)
     yield f.CancelRequested(reason="interrupt", message=text)
@@ -265,7 +270,7 @@ class Everybody:
         """Nobody listens."""
 
 
-@pytest.fixture(params=["console", "live console", "json lines", "junit", "result", "websocket"])
+@pytest.fixture(params=["console", "live console", "json lines", "junit", "ctrf", "result", "websocket"])
 def sink(request: pytest.FixtureRequest, outlet: Bytes, tmp_path: Path) -> Any:
     """Each kind of sink there is, one after another."""
     match request.param:
@@ -277,6 +282,8 @@ def sink(request: pytest.FixtureRequest, outlet: Bytes, tmp_path: Path) -> Any:
             return JsonLines(outlet)
         case "junit":
             return JunitFile(tmp_path / "reports" / "junit.xml")
+        case "ctrf":
+            return CtrfFile(tmp_path / "reports" / "ctrf.json")
         case "websocket":
             return WebSocketStream(Everybody(), None, on_failure=lambda *failure: None)
         case _:
