@@ -51,7 +51,7 @@ options, pytest_args = parse(["--project-root", sys.argv[1], "--", "tests"])
 root = find_root(options.project_root)
 settings = load_settings(root, options.env)
 executable = find_interpreter(options.python, settings.tests.interpreter, root, os.environ)
-environ = test_environment(os.environ, "", {"TEST_ENV": settings.environment})
+environ = test_environment(os.environ, "", {"TEST_ENV": settings.environment, "TEST_LLM_MODE": "mock"})
 found = Surroundings(root=root, executable=executable, environ=environ, arguments=pytest_args)
 request = Request(wish=Wish(explicit_paths=True), surroundings=found)
 if len(sys.argv) > 2:
@@ -189,7 +189,7 @@ def main() -> int:
 def inherited() -> dict[str, str]:
     from test_framework.engine.processes import test_environment
 
-    return test_environment(os.environ, "", {"TEST_ENV": "test"})
+    return test_environment(os.environ, "", {"TEST_ENV": "test", "TEST_LLM_MODE": "mock"})
 
 
 def wait_for_calm(root: Path, paths: list[str]) -> None:

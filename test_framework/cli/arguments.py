@@ -248,7 +248,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     add(
         "--real-llm",
         action="store_true",
-        help="run the tests that need a real language model too (told by APEX_LLM_MODE=real)",
+        help="run the tests that need a real language model too (told by TEST_LLM_MODE=real)",
     )
     add("--background-host", metavar="ID", type=run_id, help=argparse.SUPPRESS)
     add("--no-cache", action="store_true", help="run every test, whatever is proven")

@@ -67,7 +67,7 @@ def run(arguments: Sequence[str], prog: str) -> int:
     if not loaded.memory.records:
         raise UserError(loaded.note or "no run has been recorded yet", f"run the tests first: {prog} run")
     test = find_test(loaded.memory, options.test)
-    environ = test_environment(os.environ, "", {"TEST_ENV": settings.environment})
+    environ = test_environment(os.environ, "", {"TEST_ENV": settings.environment, "TEST_LLM_MODE": "mock"})
     explanation = explain(loaded.memory, test, root, executable, environ, base)
     if options.json:
         sys.stdout.write(json.dumps(asdict(explanation), indent=2) + "\n")

@@ -27,6 +27,25 @@ class Needs:
     notes: tuple[str, ...] = ()
 
 
+GIVEN = {
+    "postgresql": ("DATABASE_URL", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"),
+    "redis": ("REDIS_PASSWORD",),
+}
+"""variables that tests are given of a service, beside <NAME>_URL, <NAME>_HOST and <NAME>_PORT"""
+
+
+def word_of(service: str) -> str:
+    """The service's name as the variables that tell of it begin."""
+    return "".join(each if each.isalnum() else "_" for each in service).upper()
+
+
+def variables(needs: Needs) -> list[str]:
+    """Every variable that tests may be given of these services."""
+    names = [service.name for service in needs.services]
+    found = [f"{word_of(name)}_{what}" for name in names for what in ("URL", "HOST", "PORT")]
+    return found + [variable for name in names for variable in GIVEN.get(name, ())]
+
+
 def needed(settings: Settings, layers: Sequence[str], *, real_services: bool) -> Needs:
     """The services of these layers; of a run without layers those that are configured, where real ones are wanted.
 

@@ -15,6 +15,7 @@ from test_framework.configuration.load import load_settings
 from test_framework.core.production import refuse_production
 from test_framework.core.pytest_options import narrow
 from test_framework.core.selection import Wish, choose
+from test_framework.core.service_needs import Needs, needed
 from test_framework.core.settings import Settings
 from test_framework.core.sharding import parse_shard
 from test_framework.core.splitting import CATEGORY_BASED, DEPENDENCY_AWARE
@@ -46,6 +47,8 @@ class Preparation(NamedTuple):
     """the words of the command line, for the record"""
     notes: tuple[str, ...] = ()
     """what the run says before it starts"""
+    needs: Needs = Needs()
+    """the services of the run"""
 
     @property
     def mode(self) -> str:
@@ -54,6 +57,12 @@ class Preparation(NamedTuple):
         if self.wish.layers:
             return "layers"
         return "paths" if self.wish.explicit_paths else LEGACY
+
+    def environment(self, run: str) -> dict[str, str]:
+        """What tests inherit; `run` is its cookie."""
+        mode = "real" if self.options.real_llm else "mock"
+        given = {"TEST_ENV": self.settings.environment, "TEST_LLM_MODE": mode}
+        return test_environment(os.environ, run, given)
 
     @property
     def isolation(self) -> str:
@@ -111,7 +120,10 @@ def prepare(
     if options.use_layers and not options.execution_mode and not layers:
         layers = tuple(layer.id for layer in settings.layers.values() if not layer.background)
     wish = make_wish(options, explicit, layers)
-    choose(wish, settings)
+    chosen = choose(wish, settings)
+    needs = Needs()
+    if not options.dry_run:
+        needs = needed(settings, chosen.layers, real_services=options.real_services)
     records = settings.tests.recorder if options.recorder is None else options.recorder
     if options.only_changed is not None and not records:
         notes = (*notes, f"--only-changed={options.only_changed} leaves out nothing: the recorder is off")
@@ -124,15 +136,14 @@ def prepare(
         pytest_args=(*options_for_pytest(options), *found),
         arguments=tuple(arguments),
         notes=tuple(notes),
+        needs=needs,
     )
 
 
 def start(preparation: Preparation) -> Started:
     """Start the keeper and the project's interpreter; returns at once, while that one imports pytest."""
-    run, settings = preparation.options.background_host or new_run_id(), preparation.settings
-    model = {"APEX_LLM_MODE": "real" if preparation.options.real_llm else "mock"}
-    environment = test_environment(os.environ, run, {"TEST_ENV": settings.environment, **model})
-    keeper = Keeper(run, preparation.project_root, environment)
+    run = preparation.options.background_host or new_run_id()
+    keeper = Keeper(run, preparation.project_root, preparation.environment(run))
     proving = Proving(preparation) if preparation.records else None
     try:
         zygote = keeper.start(preparation.interpreter, terminal=preparation.options.pdb)

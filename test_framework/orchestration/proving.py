@@ -36,6 +36,7 @@ class Proving:
     def __init__(self, preparation: Preparation) -> None:
         self._preparation = preparation
         self._began, self._clock_began = time.time(), time.monotonic()
+        self._unknown = os.urandom(8).hex()
         self._request: Request | None = None
         self._key = ""
         self._remembered: Remembered | None = None
@@ -53,7 +54,7 @@ class Proving:
 
     def recollect(self, base: Path) -> list[str]:
         """Read what earlier runs left in `base`, and look at the present; returns notes."""
-        from test_framework.engine.processes import test_environment
+        from test_framework.core.service_needs import variables
         from test_framework.orchestration.gate import Request, recollect, request_key
         from test_framework.records.present import Surroundings
 
@@ -63,7 +64,11 @@ class Proving:
         surroundings = Surroundings(
             root=preparation.project_root,
             executable=preparation.interpreter,
-            environ=test_environment(os.environ, "", {"TEST_ENV": preparation.settings.environment}),
+            # What services will tell is not known yet: whatever read it before has to run.
+            environ={
+                **preparation.environment(""),
+                **dict.fromkeys(variables(preparation.needs), self._unknown),
+            },
             arguments=preparation.pytest_args,
         )
         self._request = Request(wish=preparation.wish, surroundings=surroundings)

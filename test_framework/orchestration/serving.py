@@ -17,12 +17,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from test_framework.core.selection import choose
-from test_framework.core.service_needs import RECIPES, Needs, needed
+from test_framework.core.service_needs import RECIPES, Needs
 from test_framework.core.settings import ServiceSettings
 from test_framework.engine.daemon import launch
 from test_framework.engine.journal import Journal
-from test_framework.engine.processes import test_environment
 from test_framework.engine.redaction import Redactor
 from test_framework.model import facts as f
 from test_framework.model.errors import UserError
@@ -42,14 +40,11 @@ DIRECTORY = "services"
 def serving_of(
     preparation: Preparation, directory: Path | None, journal: Journal, redactor: Redactor
 ) -> Serving:
-    """The services of a run, which work in its directory. Raises `UserError` where nobody says how to start one."""
-    options, settings = preparation.options, preparation.settings
-    needs = Needs()
-    if not options.dry_run:
-        layers = choose(preparation.wish, settings).layers
-        needs = needed(settings, layers, real_services=options.real_services)
-    environment = test_environment(os.environ, journal.run, {"TEST_ENV": settings.environment})
-    return Serving(needs, preparation.project_root, directory, journal, redactor, launch, environment)
+    """The services of a run, which work in its directory."""
+    environment = preparation.environment(journal.run)
+    return Serving(
+        preparation.needs, preparation.project_root, directory, journal, redactor, launch, environment
+    )
 
 
 class Serving:
@@ -89,11 +84,21 @@ class Serving:
         """Start everything in order; independent services side by side. Ends early when the run is cancelled."""
         if not self.needs.services:
             return
+        try:
+            await self._make_directory()
+        except OSError as problem:
+            self.problem = f"services cannot be started: {problem}"
+            return
+        await self._open_within(cancelled)
+
+    async def _make_directory(self) -> None:
         if self._directory == Path():
             self._directory = Path(tempfile.mkdtemp(prefix="apex-services-"))
         else:
             await asyncio.to_thread(_remove_left, self._directory.parent.parent)
             self._directory.mkdir(mode=0o700)
+
+    async def _open_within(self, cancelled: asyncio.Event) -> None:
         opening = asyncio.ensure_future(self._open_all())
         stopping = asyncio.ensure_future(cancelled.wait())
         try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from test_framework.core.service_needs import word_of
 from test_framework.core.settings import ServiceSettings
 from test_framework.services import probes
 from test_framework.services.native import endpoint
@@ -23,7 +22,7 @@ async def find_external(spec: ServiceSettings, place: Place) -> Service | str:
 
     if why := await probe():
         return why
-    word = re.sub(r"\W", "_", spec.name).upper()
+    word = word_of(spec.name)
     variables = {f"{word}_HOST": host, f"{word}_PORT": str(port)} if port else {}
     if url:
         variables[f"{word}_URL"] = url.partition("://")[0] + f"://{host}:{port}"

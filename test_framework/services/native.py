@@ -16,6 +16,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from test_framework.core.service_needs import word_of
 from test_framework.core.settings import ServiceSettings
 from test_framework.services import probes
 from test_framework.services.provider import LOOPBACK, Launch, Place, Probe, Program, Service, ServiceError
@@ -115,7 +116,7 @@ async def start_command(spec: ServiceSettings, place: Place, launch: Launch) -> 
     except BaseException:
         await program.stop(signal.SIGTERM, 2.0)
         raise
-    word = re.sub(r"\W", "_", spec.name).upper()
+    word = word_of(spec.name)
     variables = {} if not port else {
         f"{word}_URL": f"http://{host}:{port}", f"{word}_HOST": host, f"{word}_PORT": str(port),
     }  # fmt: skip

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -314,3 +315,20 @@ def test_an_interrupt_while_services_start_ends_the_run(command: Command, tmp_pa
     started.process.send_signal(signal.SIGINT)
     run = started.finish(15.0)
     assert run.exit_code == 2, run.explain()
+
+
+def test_what_a_test_found_without_a_service_proves_nothing_with_it(
+    apex: Callable[..., Run], tmp_path: Path
+) -> None:
+    api = "import os, pytest\n\ndef test_it():\n    'BACKEND_SERVICE_URL' in os.environ or pytest.skip()\n"
+    made = served(tmp_path / "project", api=api)
+    long_ago = time.time() - 60  # what was touched in the moment of a run is not believed
+    for path in made.rglob("*"):
+        os.utime(path, (long_ago, long_ago))
+    constant = {"APEX_AUDIT_SHARE": "0", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TMPDIR": str(tmp_path)}
+    without = apex(made, (), ("tests/api",), environment=constant)
+    assert list(without.outcomes.values()) == ["skipped"], without.explain()
+    again = apex(made, (), ("tests/api",), environment=constant)
+    assert len(again.of("cache.hit")) == 1, again.explain()
+    served_run = apex(made, ("--real-services",), ("tests/api",), environment=constant)
+    assert list(served_run.outcomes.values()) == ["passed"], served_run.explain()
