@@ -179,7 +179,7 @@ def _add_layers(group: argparse._ArgumentGroup) -> None:
     add(
         "--enable-monitoring",
         action="store_true",
-        help="accepted; metrics are not built yet, and the run says so",
+        help="accepted; the production log is always written, alerts are not built yet, and the run says so",
     )
     add(
         "--websocket-thread-id",
@@ -362,7 +362,7 @@ def without_effect(options: argparse.Namespace) -> list[str]:
     if options.max_workers is not None:
         notes.append("--max-workers has no effect: there are no JavaScript runners yet")
     if options.enable_monitoring:
-        notes.append("--enable-monitoring has no effect: metrics are not built yet")
+        notes.append("--enable-monitoring has no effect: the log is always written, alerts are not built yet")
     if options.websocket_thread_id is not None:
         notes.append("--websocket-thread-id has no effect: no host application listens on a WebSocket")
     return notes

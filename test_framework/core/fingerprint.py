@@ -1,7 +1,8 @@
 """What a source file says, block by block, so that only a change of meaning counts as a change.
 
 Rules: pure. A block is the outermost function by its qualified name, or `<module>`: all that runs at import, with the
-functions' names, order and signatures. Comments, formatting, `pass` and docstrings that nobody reads are no part of it.
+functions' names, order and signatures, and what the compiler complains of anywhere in the file. Comments, formatting,
+`pass` and docstrings that nobody reads are no part of it.
 A source that this interpreter cannot read (its syntax may be newer) has no blocks: any changed byte changes it all.
 Two fingerprints compare only when the same interpreter made both, so they are made together and never kept.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from test_framework.core.inertness import is_inert
@@ -59,10 +60,12 @@ def fingerprint(source: bytes, path: str = "module.py") -> Fingerprint:
     if not path.endswith(".py"):
         return Fingerprint(whole, reason="not a .py file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
             tree = ast.parse(source)
-        return Fingerprint(whole, _Blocks(tree).digests())
+            compile(source, path, "exec", dont_inherit=True)
+        complaints = sorted({f"{each.category.__name__}: {each.message}" for each in said})
+        return Fingerprint(whole, _Blocks(tree, complaints).digests())
     except (SyntaxError, ValueError, LookupError, RecursionError, MemoryError) as problem:
         return Fingerprint(whole, reason=f"cannot be parsed here ({type(problem).__name__})")
 
@@ -77,8 +80,10 @@ def changed_blocks(old: Fingerprint, new: Fingerprint, names: Iterable[str]) -> 
 class _Blocks:
     """Writes the normalised text of each block of one module."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, complaints: Sequence[str] = ()) -> None:
+        """`complaints`: warnings of the compiler, which whoever imports the module may have to hear, or fail by."""
         self.tree = tree
+        self.complaints = complaints
         self.texts: dict[str, list[str]] = {}
         self.reads_docstrings = any(
             (isinstance(node, ast.Name) and node.id == "__doc__")
@@ -87,10 +92,10 @@ class _Blocks:
         )
 
     def digests(self) -> dict[str, str]:
-        module: list[str] = []
+        module: list[str] = [*self.complaints]
         self._statements(self.tree, "", module)
         felt = [statement for statement in self.tree.body if not is_inert(statement)]
-        effects: list[str] = []
+        effects: list[str] = [*self.complaints]
         for statement in felt:
             self._statement(statement, "", effects, keep=False)
         everything = [*module, *(word for name in sorted(self.texts) for word in (name, *self.texts[name]))]

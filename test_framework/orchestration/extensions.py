@@ -35,7 +35,7 @@ MEMBERS = {
 """what an object of each kind can do; a selector is any callable and is known by its entry point only"""
 NOT_BUILT = {
     "executor": "choosing an executor for a run is not built yet",
-    "provider": "services are not built yet",
+    "provider": "services of plug-ins are not built yet",
 }
 
 

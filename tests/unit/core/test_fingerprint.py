@@ -408,3 +408,26 @@ def test_fingerprints_do_not_depend_on_the_hash_seed() -> None:
         for seed in ("1", "2")
     }  # fmt: skip
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("x is None", "x is 0"),  # a SyntaxWarning of the compiler
+        ("'a'", "'\\d'"),  # one of the tokenizer, or a DeprecationWarning
+        ("x", "1 and (1)(x)"),
+    ],
+)
+def test_a_new_complaint_of_the_compiler_is_felt_by_all_that_import_the_module(good: str, bad: str) -> None:
+    """Under `-W error` the module cannot even be imported any more."""
+    source = "def alpha(x):\n    return {}\n\ndef beta():\n    return 2\n"
+    names = ("alpha", "beta", MODULE, EFFECTS, WHOLE, WHOLE_EFFECTS)
+    old, new = (fingerprint(source.format(each).encode()) for each in (good, bad))
+    assert changed_blocks(old, new, names) == set(names) - {"beta"}
+    moved = fingerprint(b"# a comment\n" + source.format(bad).encode())
+    assert not changed_blocks(new, moved, names), "where it stands is no part of it"
+
+
+@pytest.mark.parametrize("line", ["return 1", "nonlocal x", "def f(a, a): pass", "await x"])
+def test_what_only_the_compiler_refuses_counts_as_a_whole(line: str) -> None:
+    assert fingerprint(f"x = 1\n{line}\n".encode()).reason == "cannot be parsed here (SyntaxError)"

@@ -77,7 +77,9 @@ def test_each_run_gets_a_sink_of_its_own(project: Path) -> None:
 
 def test_a_plug_in_for_a_seam_that_is_not_built_is_named(project: Path) -> None:
     found = load(project, "their_plugin:Provider")
-    assert found.notes == ["plug-in their_plugin:Provider has no effect: services are not built yet"]
+    assert found.notes == [
+        "plug-in their_plugin:Provider has no effect: services of plug-ins are not built yet"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_entry_points_of_installed_packages_are_loaded_and_checked(project: Path
     assert list(found.agents) == ["clerk"]
     assert [maker().name for maker in found.sinks] == ["mine"]
     assert found.notes == [
-        "entry point p of netra_apex.providers has no effect: services are not built yet",
+        "entry point p of netra_apex.providers has no effect: services of plug-ins are not built yet",
     ]
     assert list(found.selectors) == ["chosen"]
 
