@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from test_framework.cli.values import positive
+from test_framework.model.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +100,15 @@ def start(root: Path, options: argparse.Namespace, argv: Sequence[str]) -> str:
     from test_framework.configuration.load import load_settings
     from test_framework.orchestration.detached import layers_behind, start_detached
 
+    for flag, asked_for in (
+        ("--dry-run", options.dry_run),
+        ("--pdb", options.pdb),
+        ("-s", options.no_capture),
+    ):
+        if asked_for:
+            raise UserError(
+                f"{flag} needs this terminal, and a run in the background has none", f"leave out {flag}"
+            )
     layers = layers_behind(load_settings(root, options.env))
     words = host_words(argv)
     if options.background_timeout:

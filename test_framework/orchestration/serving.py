@@ -29,7 +29,7 @@ from test_framework.orchestration.preparation import Preparation
 from test_framework.records.places import is_alive
 from test_framework.services.provider import Launch, Place, Service, ServiceError
 
-WATCH_EVERY_SECONDS = 0.5
+WATCH_EVERY_SECONDS = 1.0
 SILENT_TIMES = 2
 """so many questions in a row without a good answer, and a service counts as lost"""
 GRACE_SECONDS = 5.0
