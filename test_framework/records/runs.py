@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def new_run_id() -> str:
-    """Sortable by time (to the millisecond), unique without asking anybody: 20261123-043428-3f9a1c."""
+    """Sortable by time (to the millisecond), unique without asking anybody: 20261123-043428-0d33f9a1c."""
     seconds, rest = divmod(time.time_ns(), 1_000_000_000)
     when = time.strftime("%Y%m%d-%H%M%S", time.gmtime(seconds))
-    return f"{when}-{rest // 1_000_000:03x}{os.urandom(2).hex()[:3]}"
+    return f"{when}-{rest // 1_000_000:03x}{os.urandom(3).hex()}"
 
 
 @dataclass(slots=True)

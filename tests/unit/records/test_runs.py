@@ -30,7 +30,15 @@ def test_ids_are_valid_sortable_and_not_repeated() -> None:
     ids = [new_run_id() for _ in range(100)]
     assert all(RUN_ID.match(each) for each in ids)
     assert len(set(ids)) == 100
-    assert [each[:15] for each in ids] == sorted(each[:15] for each in ids)
+    assert [each[:19] for each in ids] == sorted(each[:19] for each in ids)
+
+
+def test_ids_of_one_second_are_in_the_order_of_their_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = 1_795_776_919_000_000_000
+    moments = [begun + milliseconds * 1_000_000 for milliseconds in (0, 1, 9, 16, 255, 256, 999, 1000)]
+    monkeypatch.setattr("test_framework.records.runs.time.time_ns", iter(moments).__next__)
+    ids = [new_run_id() for _ in moments]
+    assert ids == sorted(ids)
 
 
 @pytest.mark.parametrize("bad", ["../x", "", "a/b", "a" * 65, "a\n", "%2e%2e", "a\0"])
