@@ -1,8 +1,9 @@
 """The history's file: opened, made, migrated, and moved aside when it is damaged.
 
 Rules: a file that is there is whole or moved aside under the name of its damage and the time, never overwritten; a new
-file takes its place by renaming; a newer schema is only read. Making, migrating and moving hold the lock file, so that
-two processes never do it at once; everything else is SQLite's own locking. What is wrong is a `HistoryError`.
+file takes its place by renaming; a newer schema is only read. Opening a good file takes no lock. Whatever else is found
+is looked at again while the lock file is held, for another process may be mending it; making, migrating and moving
+happen there only. Everything else is SQLite's own locking. What is wrong is a `HistoryError`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_
 
 
 class HistoryError(Exception):
-    """Why the history cannot be used as it should. `kind`: busy | damaged | full | unwritable | newer | broken."""
+    """Why the history cannot be used as it should. `kind`: busy, damaged, full, unwritable, newer, older, broken."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -81,54 +82,71 @@ def open_database(
     large the file is. Raises `HistoryError`.
     """
     path = base / NAME
-    notes: list[str] = []
+    whole = whole or _has_content(path.with_name(path.name + "-wal"))  # its last user was killed
     try:
-        with troubles():
-            if not os.path.lexists(path):
-                _make(path, summarise, wait)
-            return _open(path, summarise, wait, whole, notes), notes
+        return _open(path, wait, whole), []
     except HistoryError as problem:
-        with troubles():
-            if problem.kind in ("full", "unwritable", "broken") and path.is_file():
-                return _read_only(
-                    path, problem.kind, f"{path} cannot be written to: {problem.message}"
-                ), notes
-            if problem.kind != "damaged":
-                raise
-            _move_aside(path, wait, problem.message, notes)
-            _make(path, summarise, wait)
-            return _open(path, summarise, wait, whole, notes), notes
+        if problem.kind == "busy":
+            raise
+    try:
+        with troubles(), _alone(path, wait):
+            return _mend(path, summarise, wait, whole)
+    except HistoryError as problem:
+        if problem.kind in ("full", "unwritable", "broken") and path.is_file():
+            with troubles():
+                why = f"{path} cannot be written to: {problem.message}"
+                return _read_only(path, problem.kind, why), []
+        raise
 
 
 def set_aside(base: Path, why: str, wait: float) -> list[str]:
     """Move a file that turned out to be damaged while it was used; raises `HistoryError`."""
+    path = base / NAME
+    with troubles(), _alone(path, wait):
+        if _is_damaged(path, wait):
+            return [_move_aside(path, why)]
+    return []
+
+
+def _mend(
+    path: Path, summarise: Callable[[sqlite3.Connection], None], wait: float, whole: bool
+) -> tuple[Database, list[str]]:
+    """Do what the file needs, while nobody else does."""
     notes: list[str] = []
-    with troubles():
-        _move_aside(base / NAME, wait, why, notes)
-    return notes
+    if os.path.lexists(path):
+        try:
+            return _open(path, wait, whole), notes
+        except HistoryError as problem:
+            if problem.kind == "older":
+                notes.append(_renew(path, summarise, wait))
+            elif problem.kind == "damaged":
+                notes.append(_move_aside(path, problem.message))
+            else:
+                raise
+    if not os.path.lexists(path):
+        _make(path, summarise, wait)
+    return _open(path, wait, whole), notes
 
 
 def _make(path: Path, summarise: Callable[[sqlite3.Connection], None], wait: float) -> None:
     """Make an empty history, complete before it has its name."""
-    with _alone(path, wait):
-        if os.path.lexists(path):
-            return
-        draft = _draft(path)
-        connection = _connect(draft, "rw", wait)
-        try:
-            with writing(connection):
-                migrate(connection)
-                summarise(connection)
-        finally:
-            connection.close()
-        os.replace(draft, path)
-        _synchronise(path.parent)
+    draft = _draft(path)
+    connection = _connect(draft, "rw", wait)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        with writing(connection):
+            migrate(connection)
+            summarise(connection)
+    finally:
+        connection.close()
+    os.replace(draft, path)
+    _synchronise(path.parent)
 
 
-def _open(
-    path: Path, summarise: Callable[[sqlite3.Connection], None], wait: float, whole: bool, notes: list[str]
-) -> Database:
-    state, left_behind = path.stat(), _has_content(path.with_name(path.name + "-wal"))
+@troubles()
+def _open(path: Path, wait: float, whole: bool) -> Database:
+    """Open a file that is good; one that needs something is a `HistoryError`, also of the kind `older`."""
+    state = path.stat()
     if not path.is_file():
         raise HistoryError("damaged", "it is a directory" if path.is_dir() else "it is no regular file")
     if not state.st_size:
@@ -144,10 +162,10 @@ def _open(
             return _read_only(path, "newer", why)
         if not version or connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
             raise HistoryError("damaged", "it is no history of apex")
-        if whole or left_behind or state.st_size <= CHECKED_BYTES:
+        if whole or state.st_size <= CHECKED_BYTES:
             check(connection)
         if version < NEWEST:
-            _renew(path, connection, summarise, wait, notes)
+            raise HistoryError("older", f"{path} has schema {version}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
@@ -181,18 +199,11 @@ def _read_only(path: Path, kind: str, why: str) -> Database:
     raise HistoryError(kind, why)
 
 
-def _renew(
-    path: Path,
-    connection: sqlite3.Connection,
-    summarise: Callable[[sqlite3.Connection], None],
-    wait: float,
-    notes: list[str],
-) -> None:
-    """Keep a copy of the older schema, then migrate in one transaction."""
-    with _alone(path, wait):
+def _renew(path: Path, summarise: Callable[[sqlite3.Connection], None], wait: float) -> str:
+    """Keep a copy of the older schema, then migrate in one transaction; what was done."""
+    connection = _connect(path, "rw", wait)
+    try:
         old = version_of(connection)
-        if old >= NEWEST:
-            return
         copy = path.with_name(f"{path.name}.v{old}-backup")
         draft = _draft(copy)
         target = _connect(draft, "rw", wait)
@@ -205,43 +216,35 @@ def _renew(
         with writing(connection):
             migrate(connection)
             summarise(connection)
-        notes.append(
-            f"{path.name} was brought from schema {old} to {NEWEST}; the older file is kept as {copy.name}"
-        )
-
-
-def _move_aside(path: Path, wait: float, why: str, notes: list[str]) -> None:
-    """Give a damaged file a name of its own; its companions go first, so that none is ever left beside a new file."""
-    with _alone(path, wait):
-        if not os.path.lexists(path) or _is_well(path):
-            return
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-        target, number = path.with_name(f"{path.name}.corrupt-{stamp}"), 1
-        while os.path.lexists(target):
-            number += 1
-            target = path.with_name(f"{path.name}.corrupt-{stamp}-{number}")
-        for suffix in _COMPANIONS:
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(f"{path}{suffix}", f"{target}{suffix}")
-        os.rename(path, target)
-        _synchronise(path.parent)
-        notes.append(
-            f"{path.name} is damaged ({why}): moved to {target.name}, made anew from the runs' files"
-        )
-
-
-def _is_well(path: Path) -> bool:
-    """Whether somebody else has already put a good file there."""
-    if not path.is_file() or not path.stat().st_size:
-        return False
-    connection = _connect(path, "rw", 0.0)
-    try:
-        check(connection)
-        return bool(version_of(connection))
-    except (sqlite3.Error, HistoryError):
-        return False
     finally:
         connection.close()
+    return f"{path.name} was brought from schema {old} to {NEWEST}; the older file is kept as {copy.name}"
+
+
+def _move_aside(path: Path, why: str) -> str:
+    """Give a damaged file a name of its own; its companions go first, so that none is ever left beside a new file."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    target, number = path.with_name(f"{path.name}.corrupt-{stamp}"), 1
+    while os.path.lexists(target):
+        number += 1
+        target = path.with_name(f"{path.name}.corrupt-{stamp}-{number}")
+    for suffix in _COMPANIONS:
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(f"{path}{suffix}", f"{target}{suffix}")
+    os.rename(path, target)
+    _synchronise(path.parent)
+    return f"{path.name} is damaged ({why}): moved to {target.name}, made anew from the runs' files"
+
+
+def _is_damaged(path: Path, wait: float) -> bool:
+    """Whether the damage is still there; another process may have put a good file in its place."""
+    if not os.path.lexists(path):
+        return False
+    try:
+        _open(path, wait, whole=True).close()
+    except HistoryError as problem:
+        return problem.kind == "damaged"
+    return False
 
 
 @contextlib.contextmanager

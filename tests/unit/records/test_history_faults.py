@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import shutil
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from test_framework.model.outcome import Outcome
-from test_framework.records.database import CHECKED_BYTES, NAME, HistoryError, trouble
+from test_framework.records.database import CHECKED_BYTES, NAME, HistoryError, set_aside, trouble
 from test_framework.records.history import History, Remembered
 from test_framework.records.migrations import NEWEST
 from tests.unit.records.crash_points import killed_at
@@ -237,6 +238,38 @@ def test_two_processes_that_open_a_damaged_file_move_it_aside_once(tmp_path: Pat
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
     assert len(list(tmp_path.glob(f"{NAME}.corrupt-*"))) == 1
     assert len(content_of(path)["runs"]) == 2
+
+
+def test_a_file_that_another_process_is_replacing_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = filled(tmp_path)
+    good = path.rename(tmp_path / "good")
+    lock = os.open(tmp_path / "history.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def the_other_ends(_seconds: float) -> None:
+        good.rename(path)
+        os.close(lock)
+
+    monkeypatch.setattr(time, "sleep", the_other_ends)
+    history = History(tmp_path)
+    assert history.writable
+    assert history.remembered().failed == {TEST: "failed"}
+    assert history.notes == []
+
+
+def test_a_file_that_is_locked_or_was_mended_meanwhile_is_not_set_aside(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    assert set_aside(tmp_path, "somebody saw damage", wait=0.0) == []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert set_aside(tmp_path, "somebody saw damage", wait=0.0) == []
+    no_database(path)
+    (note,) = set_aside(tmp_path, "somebody saw damage", wait=0.0)
+    assert "somebody saw damage" in note
+    assert not path.exists()
 
 
 def test_many_writers_add_every_run_once(tmp_path: Path) -> None:
