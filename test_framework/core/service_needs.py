@@ -1,7 +1,7 @@
 """Which services a run needs, and in which order they start: from the layers that were chosen.
 
 Rules: pure. What the project configures itself is required; what only the shipped defaults list is left out by name,
-unless real services were asked for, and then the built-in recipes serve. A service comes after those it depends on.
+unless real services were asked for and a built-in recipe serves. A service comes after those it depends on.
 """
 
 from __future__ import annotations
@@ -56,13 +56,14 @@ def needed(settings: Settings, layers: Sequence[str], *, real_services: bool) ->
     for name in layers:
         layer = settings.layers[name]
         for service in _listed(layer, settings.services):
-            if settings.services[service].project_written or layer.project_written or real_services:
+            own = settings.services[service].project_written or layer.project_written
+            if own or (real_services and service in RECIPES):
                 asked.setdefault(service, set()).add(name)
             else:
                 listed.setdefault(service)
     if not layers and real_services:
-        own = [each.name for each in settings.services.values() if each.project_written]
-        asked = {name: set() for name in own or RECIPES if name in settings.services}
+        written = [each.name for each in settings.services.values() if each.project_written]
+        asked = {name: set() for name in written or RECIPES if name in settings.services}
     order = _in_order(asked, settings.services)
     nobody = [name for name in order if not _can_be_had(settings.services[name])]
     if nobody:
@@ -75,9 +76,27 @@ def needed(settings: Settings, layers: Sequence[str], *, real_services: bool) ->
         )
     needs = {name: frozenset(_users(name, asked, settings.services)) for name in order}
     without = [service for service in listed if service not in needs]
-    note = f"runs without {', '.join(without)}, which this project does not configure (--real-services starts some)"
-    notes = (note,) if without else ()
-    return Needs(tuple(settings.services[name] for name in order), needs, notes)
+    return Needs(
+        tuple(settings.services[name] for name in order), needs, _notes(without, real_services=real_services)
+    )
+
+
+def only_told(needs: Needs) -> Needs:
+    """What a plan says of services, of which it starts none."""
+    names = ", ".join(service.name for service in needs.services)
+    return Needs(notes=(*((f"starts {names}",) if names else ()), *needs.notes))
+
+
+def _notes(without: Sequence[str], *, real_services: bool) -> tuple[str, ...]:
+    """What the run goes without, and how it could be had."""
+    if not without:
+        return ()
+    how = (
+        f"say how they start: service_dependencies.{without[0]}.command"
+        if real_services
+        else "--real-services starts some"
+    )
+    return (f"runs without {', '.join(without)}, which this project does not configure ({how})",)
 
 
 def _can_be_had(service: ServiceSettings) -> bool:

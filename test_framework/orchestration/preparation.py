@@ -15,7 +15,7 @@ from test_framework.configuration.load import load_settings
 from test_framework.core.production import refuse_production
 from test_framework.core.pytest_options import narrow
 from test_framework.core.selection import Wish, choose
-from test_framework.core.service_needs import Needs, needed
+from test_framework.core.service_needs import Needs, needed, only_told
 from test_framework.core.settings import Settings
 from test_framework.core.sharding import parse_shard
 from test_framework.core.splitting import CATEGORY_BASED, DEPENDENCY_AWARE
@@ -121,9 +121,9 @@ def prepare(
         layers = tuple(layer.id for layer in settings.layers.values() if not layer.background)
     wish = make_wish(options, explicit, layers)
     chosen = choose(wish, settings)
-    needs = Needs()
-    if not options.dry_run:
-        needs = needed(settings, chosen.layers, real_services=options.real_services)
+    needs = needed(settings, chosen.layers, real_services=options.real_services)
+    if options.dry_run:
+        needs = only_told(needs)
     records = settings.tests.recorder if options.recorder is None else options.recorder
     if options.only_changed is not None and not records:
         notes = (*notes, f"--only-changed={options.only_changed} leaves out nothing: the recorder is off")

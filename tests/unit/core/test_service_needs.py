@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from test_framework.core.service_needs import needed
+from test_framework.core.service_needs import needed, only_told
 from test_framework.core.settings import (
     LayerCategory,
     LayerSettings,
@@ -40,12 +40,28 @@ def test_what_only_the_defaults_list_is_left_out_by_name() -> None:
     assert "redis, backend_service" in found.notes[0]
 
 
-def test_real_services_start_the_recipes_and_name_what_nobody_can_start() -> None:
-    found = needed(settings(SHIPPED, core=layer("core", "postgresql", "redis")), ["core"], real_services=True)
+def test_real_services_start_the_recipes_and_go_without_what_only_the_defaults_list() -> None:
+    names = ("postgresql", "redis", "backend_service")
+    found = needed(settings(SHIPPED, core=layer("core", *names)), ["core"], real_services=True)
     assert [each.name for each in found.services] == ["postgresql", "redis"]
     assert found.layers == {"postgresql": {"core"}, "redis": {"core"}}
+    (note,) = found.notes
+    assert "runs without backend_service" in note
+    assert "service_dependencies.backend_service.command" in note
+
+
+def test_a_plan_starts_nothing_and_says_what_a_run_would_start() -> None:
+    needs = needed(settings(SHIPPED, core=layer("core", "postgresql", "redis")), ["core"], real_services=True)
+    told = only_told(needs)
+    assert told.services == ()
+    assert told.notes == ("starts postgresql, redis",)
+
+
+def test_what_a_layer_of_the_project_lists_has_to_be_startable() -> None:
     with pytest.raises(UserError, match="backend_service") as refused:
-        needed(settings(SHIPPED, core=layer("core", "backend_service")), ["core"], real_services=True)
+        needed(
+            settings(SHIPPED, core=layer("core", "backend_service", own=True)), ["core"], real_services=True
+        )
     assert "service_dependencies.backend_service.command" in refused.value.hint
 
 
