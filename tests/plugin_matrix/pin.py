@@ -27,7 +27,7 @@ PLUGINS = {
 }
 COMPILE = [
     "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes",
-    "--no-header", "--no-annotate", "--no-emit-index-url",
+    "--no-header", "--no-annotate", "--no-emit-index-url", "--no-strip-extras",
 ]  # fmt: skip
 
 
