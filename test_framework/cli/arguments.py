@@ -226,6 +226,9 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         default="auto",
         help="how lanes are made (auto: forked, or spawned where forking is unsafe)",
     )
+    add(
+        "--executor", metavar="NAME", help="who runs the tests: pytest (the default), or a plug-in's executor"
+    )
     add("--no-coverage", action="store_true", help="measure no coverage, whatever the project's options say")
     add(
         "--recorder",

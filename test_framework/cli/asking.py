@@ -34,7 +34,7 @@ def may_be_answered(preparation: Preparation) -> bool:
         options.verbose, options.junitxml, options.ctrf, options.output, options.dry_run, options.no_capture,
         options.pdb,
         options.no_cache, options.last_failed, options.resume_from, options.only_changed,
-        options.observation,
+        options.observation, options.executor,
         preparation.settings.plugins, preparation.notes,
         preparation.named_tests,
     )  # fmt: skip

@@ -12,7 +12,7 @@ SWITCHES = (
     "cypress-headed", "queue-e2e", "no-warm",
 )  # fmt: skip
 VALUES = (
-    "background-category", "resume", "executor",
+    "background-category", "resume",
 )  # fmt: skip
 CHOICES = {
     "cypress-browser": ("chrome", "firefox", "edge", "electron"),

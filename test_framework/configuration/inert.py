@@ -24,7 +24,6 @@ _BACKGROUND = "background runs wait in a queue"
 _RUNNERS = "runners beside pytest are supported"
 _WARM = "an interpreter is kept between runs"
 _MONITORING = "monitoring and alerts are built"
-_PLUGINS = "plug-ins are loaded from configuration"
 
 _SERVED = ("postgresql", "redis", "backend_service", "auth_service", "frontend_service", "real_llm")
 _NEEDS: dict[str, Any] = {f"requires_{name}": {} for name in _SERVED}
@@ -64,7 +63,6 @@ INERT: dict[str, Any] = {
         "*": {"build_required": _CONTAINERS, "image": _CONTAINERS, "template": _TEMPLATES}
     },
     "monitoring": _MONITORING,
-    "plugins": _PLUGINS,
     "tests": {"warm": _WARM, "roots": _RUNNERS},
 }
 """Keys as they nest in a file; `*` stands for any other name or place; a text says until when the key is inert."""

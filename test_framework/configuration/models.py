@@ -30,6 +30,7 @@ from test_framework.configuration.values import (
     Name,
     Order,
     Percent,
+    Provider,
     Rate,
     Seconds,
     Text,
@@ -229,7 +230,7 @@ class Service(TypedDict, total=False):
     depends_on: list[Name]
     required_for_layers: list[Name]
     build_required: bool
-    provider: Literal["native", "docker", "compose", "external", "auto"]
+    provider: Provider
     command: Words
     image: Text
     env: Variables

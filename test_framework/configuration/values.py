@@ -112,6 +112,11 @@ Text = Annotated[str, StringConstraints(max_length=2_000)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Inside = _matching("inside", _INSIDE, "a path inside the project, relative to its root")
 Endpoint = _matching("endpoint", _ENDPOINT, "host:port, host:port/path or a URL such as http://host:1/x")
+Provider = _matching(
+    "provider",
+    "(?:native|docker|compose|external|auto|plugin:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})",
+    "native, docker, compose, external, auto, or plugin:NAME of a plug-in",
+)
 Address = _matching(
     "address", _ADDRESS, "an http or https URL without a name and password; secrets come from url_variable"
 )

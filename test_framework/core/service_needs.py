@@ -99,8 +99,13 @@ def _notes(without: Sequence[str], *, real_services: bool) -> tuple[str, ...]:
     return (f"runs without {', '.join(without)}, which this project does not configure ({how})",)
 
 
+def plug_in_of(provider: str) -> str:
+    """The plug-in that `provider: plugin:NAME` names; '' where it is one of ours."""
+    return provider.removeprefix("plugin:") if provider.startswith("plugin:") else ""
+
+
 def _can_be_had(service: ServiceSettings) -> bool:
-    known = service.name in RECIPES or service.command
+    known = service.name in RECIPES or service.command or plug_in_of(service.provider)
     return bool(known or (service.project_written and service.health_check_endpoint))
 
 

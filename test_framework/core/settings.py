@@ -173,7 +173,7 @@ class ServiceSettings:
     required_for_layers: tuple[str, ...] = ()
     build_required: bool = False
     provider: str = "auto"
-    """native | docker | compose | external | auto"""
+    """native, docker, compose, external, auto, or plugin:NAME"""
     command: tuple[str, ...] = ()
     image: str = ""
     env: Mapping[str, str] = field(default_factory=dict)

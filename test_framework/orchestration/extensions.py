@@ -1,7 +1,7 @@
 """What others add: `plugins: [module:factory]` in a project's configuration, and entry points of installed packages.
 
 Rules: a plug-in is an object, or something that is called without arguments to make one; what it is follows from what
-it can do. One that cannot be loaded is one `UserError` that names it. Where a seam is not built yet, a note says so.
+it can do. One that cannot be loaded is one `UserError` that names it.
 Entry points are looked for without importing importlib.metadata (30 ms) unless an installed package has some.
 """
 
@@ -15,9 +15,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from test_framework.engine.executor import Executor
+from test_framework.engine.output import OutputLog
+from test_framework.engine.processes import Keeper, Zygote
+from test_framework.engine.pytest_lanes import PytestLanes
+from test_framework.engine.requests import LaneRequest
 from test_framework.model.errors import UserError
 from test_framework.orchestration.selecting import Selector
+from test_framework.services.provider import Provider
 from test_framework.sinks.protocol import Sink
+
+PYTEST_LANES = "pytest"
+MakeExecutor = Callable[[Keeper, Zygote, LaneRequest, OutputLog], Executor]
 
 GROUPS = {
     "netra_apex.agents": "agent",
@@ -29,26 +38,24 @@ GROUPS = {
 MEMBERS = {
     "agent": ("initialize", "execute"),
     "sink": ("handle", "tick", "close"),
-    "executor": ("collect", "begin", "open_lane", "tell_lane", "stop_lane", "hungry", "end_session", "close"),
-    "provider": ("start", "reap"),
+    "provider": ("start",),
 }
 """what an object of each kind can do; a selector is any callable and is known by its entry point only"""
-NOT_BUILT = {
-    "executor": "choosing an executor for a run is not built yet",
-    "provider": "services of plug-ins are not built yet",
-}
+LANES = ("collect", "begin", "open_lane", "tell_lane", "stop_lane", "hungry", "end_session", "close")
+"""what an executor can do; each run makes one, from the class or function that was loaded"""
 
 
 @dataclass(slots=True)
 class Extensions:
-    """What was loaded, and notes for the user about what has no effect yet."""
+    """What was loaded, by the names of its entry points or factories."""
 
     agents: dict[str, Any] = field(default_factory=dict)
     sinks: list[Callable[[], Sink]] = field(default_factory=list)
     """each makes the sink of one run"""
     selectors: dict[str, Selector] = field(default_factory=dict)
+    providers: dict[str, Provider] = field(default_factory=dict)
+    executors: dict[str, MakeExecutor] = field(default_factory=dict)
     controllers: list[type[Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
     def add(self, name: str, loaded: Any, kind: str, where: str) -> None:
         """Take in a loaded object, class or factory; `kind` is '' where it shall be found out."""
@@ -59,6 +66,11 @@ class Extensions:
             if not callable(loaded):
                 raise _broken(where, "a selector has to be callable")
             self.selectors[name] = loaded
+            return
+        if kind == "executor" or (isinstance(loaded, type) and _has(loaded, LANES)):
+            if not callable(loaded) or (isinstance(loaded, type) and not _has(loaded, LANES)):
+                raise _broken(where, "it makes no executor", LANES)
+            self.executors[name] = loaded
             return
         made = _made(loaded, where)
         kind = kind or next((each for each, members in MEMBERS.items() if _has(made, members)), "")
@@ -72,7 +84,21 @@ class Extensions:
         elif kind == "sink":
             self.sinks.append(_sinks_of(loaded, made, where))
         else:
-            self.notes.append(f"{where} has no effect: {NOT_BUILT[kind]}")
+            self.providers[name] = made
+
+    def executor(self, name: str | None) -> MakeExecutor:
+        """Who makes the executor of a run: ours, or the one of this name. Raises `UserError` for an unknown one."""
+        if name in (None, PYTEST_LANES):
+            return PytestLanes
+        if name not in self.executors:
+            raise _unknown("executor", name, (PYTEST_LANES, *self.executors), "netra_apex.executors")
+        return self.executors[name]
+
+    def provider(self, name: str) -> Provider:
+        """The provider of this name. Raises `UserError` for an unknown one."""
+        if name not in self.providers:
+            raise _unknown("provider", name, tuple(self.providers), "netra_apex.providers")
+        return self.providers[name]
 
 
 def load_extensions(plugins: Sequence[str], project_root: Path) -> Extensions:
@@ -162,6 +188,13 @@ def _is_controller(loaded: type[Any]) -> bool:
 
 def _has(made: Any, members: Iterable[str]) -> bool:
     return all(callable(getattr(made, member, None)) for member in members)
+
+
+def _unknown(kind: str, name: str | None, known: Sequence[str], group: str) -> UserError:
+    return UserError(
+        f"no {kind} is called {name}",
+        f"known: {', '.join(known) or 'none'}; installed packages offer some by the entry point {group}",
+    )
 
 
 def _broken(where: str, why: str, members: Iterable[str] = ()) -> UserError:

@@ -226,8 +226,7 @@ class MasterOrchestrationController:
                 progress_mode=preparation.options.progress_mode or self.config.progress_mode,
                 sinks=[make() for make in (*self.config.sinks, *extensions.sinks)],
                 websocket=self._websocket,
-                notes=extensions.notes,
-                selectors=extensions.selectors,
+                extensions=extensions,
             )
         except BaseException:
             await asyncio.to_thread(started.abandon)

@@ -39,6 +39,8 @@ class RunOptions(NamedTuple):
     pattern: str | None = None
     exclude_env: str | None = None
     only_changed: str | None = None
+    executor: str | None = None
+    """who runs the tests: pytest (lanes of this machine) or the name of a plug-in"""
     shard: str | None = None
     """part i of n, as i/n"""
     resume_from: str | None = None

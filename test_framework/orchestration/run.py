@@ -13,18 +13,16 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from test_framework import __version__
 from test_framework.core.proof import Proven
 from test_framework.core.run_state import RunState
 from test_framework.core.verdict import Rules, judge
-from test_framework.engine.executor import Collection
+from test_framework.engine.executor import Collection, Executor
 from test_framework.engine.gathering import only_collects
 from test_framework.engine.journal import Journal, synchronise_regularly
 from test_framework.engine.output import OutputLog
-from test_framework.engine.pytest_lanes import PytestLanes
 from test_framework.engine.redaction import Redactor
 from test_framework.engine.requests import LaneRequest
 from test_framework.model import facts as f
@@ -33,13 +31,14 @@ from test_framework.model.facts import Stamped
 from test_framework.model.outcome import ExitCode, StopReason, Verdict
 from test_framework.orchestration.bookkeeping import Bookkeeping
 from test_framework.orchestration.collecting import collected
+from test_framework.orchestration.extensions import Extensions
 from test_framework.orchestration.layer_execution_agent import LayerExecutionAgent
 from test_framework.orchestration.plan_text import show_plan
 from test_framework.orchestration.preparation import Started
 from test_framework.orchestration.progress_streaming_agent import ProgressStreamingAgent
 from test_framework.orchestration.recording import open_recording
 from test_framework.orchestration.reports import further_sinks
-from test_framework.orchestration.selecting import Selector, left_out
+from test_framework.orchestration.selecting import left_out
 from test_framework.orchestration.serving import serving_of
 from test_framework.orchestration.stopping import cancel_fact
 from test_framework.orchestration.test_orchestrator_agent import Programme, TestOrchestratorAgent
@@ -60,8 +59,7 @@ class Run:
         progress_mode: str,
         sinks: Sequence[Sink] = (),
         websocket: tuple[Any, str | None] = (None, None),
-        notes: Sequence[str] = (),
-        selectors: Mapping[str, Selector] = MappingProxyType({}),
+        extensions: Extensions | None = None,
     ) -> None:
         self.preparation = started.preparation
         self.options = started.preparation.options
@@ -69,11 +67,12 @@ class Run:
         self.directory: RunDirectory | None = None
         self._started = started
         self._progress_mode = progress_mode
-        self._told_notes = [*started.preparation.notes, *notes]
+        self._told_notes = [*started.preparation.notes]
         self._execution: LayerExecutionAgent | None = None
         self._recording: DependencyFile | None = None
         self._proving = started.proving
-        self._selectors = selectors
+        self._extensions = extensions or Extensions()
+        self._make_executor = self._extensions.executor(self.options.executor)
         self._started_at = ""
         self._cancelled: tuple[str, str] | None = None
         self._cancel_collecting = asyncio.Event()
@@ -84,7 +83,9 @@ class Run:
             self._close_directory()
             raise
         self.books = Bookkeeping(started, self.path)
-        self._serving = serving_of(started.preparation, self.path, self.journal, self.redactor)
+        self._serving = serving_of(
+            started.preparation, self.path, self.journal, self.redactor, self._extensions
+        )
 
     @property
     def state(self) -> RunState:
@@ -120,7 +121,7 @@ class Run:
             record=preparation.records and self.directory is not None,
             variables=serving.variables,
         )
-        executor = PytestLanes(self._started.keeper, self._started.zygote, request, output)
+        executor = self._make_executor(self._started.keeper, self._started.zygote, request, output)
         synchroniser = asyncio.create_task(synchronise_regularly(journal))
         problem: BaseException | None = None
         plan: dict[str, Any] | None = None
@@ -144,9 +145,9 @@ class Run:
                     unreached, why = await asyncio.to_thread(self._proving.unreached, collection)
                     known = replace(known, unreached=unreached)
                     self._say_degraded([why] if why else [])
-                if self._selectors:
+                if selectors := self._extensions.selectors:
                     unselected, why_not = await asyncio.to_thread(
-                        left_out, self._selectors, collection.tests, known
+                        left_out, selectors, collection.tests, known
                     )
                     known = replace(known, unselected=unselected)
                     self._say_degraded(why_not)
@@ -176,9 +177,7 @@ class Run:
             _finish_output(output, journal)
         return await self._end(rules, plan, problem)
 
-    async def _run_programme(
-        self, executor: PytestLanes, programme: Programme, collection: Collection
-    ) -> None:
+    async def _run_programme(self, executor: Executor, programme: Programme, collection: Collection) -> None:
         for fact in programme.facts:
             self.journal.record(fact)
         self.journal.flush()
@@ -205,7 +204,7 @@ class Run:
         if self._execution is None or not self._execution.cancel(reason, message):
             self._cancel_collecting.set()
 
-    async def _collect(self, executor: PytestLanes) -> Collection | None:
+    async def _collect(self, executor: Executor) -> Collection | None:
         collection = await collected(executor, self._cancel_collecting, self.options.run_timeout)
         if collection is None:
             reason, text = self._cancelled or ("budget", "budget: the run's time was up while collecting")

@@ -16,8 +16,9 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
-from test_framework.core.service_needs import RECIPES, Needs
+from test_framework.core.service_needs import RECIPES, Needs, plug_in_of
 from test_framework.core.settings import ServiceSettings
 from test_framework.engine.daemon import launch
 from test_framework.engine.journal import Journal
@@ -25,9 +26,10 @@ from test_framework.engine.redaction import Redactor
 from test_framework.model import facts as f
 from test_framework.model.errors import UserError
 from test_framework.model.outcome import BAD, Blame, ExitCode, Outcome
+from test_framework.orchestration.extensions import Extensions
 from test_framework.orchestration.preparation import Preparation
 from test_framework.records.places import is_alive
-from test_framework.services.provider import Launch, Place, Service, ServiceError
+from test_framework.services.provider import Launch, Place, Provider, Service, ServiceError
 
 WATCH_EVERY_SECONDS = 1.0
 SILENT_TIMES = 2
@@ -38,12 +40,28 @@ DIRECTORY = "services"
 
 
 def serving_of(
-    preparation: Preparation, directory: Path | None, journal: Journal, redactor: Redactor
+    preparation: Preparation,
+    directory: Path | None,
+    journal: Journal,
+    redactor: Redactor,
+    extensions: Extensions,
 ) -> Serving:
-    """The services of a run, which work in its directory."""
+    """The services of a run, which work in its directory. Raises `UserError` for a provider that nobody offers."""
     environment = preparation.environment(journal.run)
+    providers = {
+        name: extensions.provider(name)
+        for each in preparation.needs.services
+        if (name := plug_in_of(each.provider))
+    }
     return Serving(
-        preparation.needs, preparation.project_root, directory, journal, redactor, launch, environment
+        preparation.needs,
+        preparation.project_root,
+        directory,
+        journal,
+        redactor,
+        launch,
+        environment,
+        providers,
     )
 
 
@@ -59,6 +77,7 @@ class Serving:
         redactor: Redactor,
         launch: Launch,
         environment: Mapping[str, str],
+        providers: Mapping[str, Provider] = MappingProxyType({}),
     ) -> None:
         self.needs = needs
         self.variables: dict[str, str] = {}
@@ -72,6 +91,7 @@ class Serving:
         self._redactor = redactor
         self._launch = launch
         self._environment = environment
+        self._providers = providers
         self._services: dict[str, Service] = {}
         self._never: dict[str, str] = {}
         self._lost: dict[str, str] = {}
@@ -158,6 +178,8 @@ class Serving:
         from test_framework.services.external import find_external
 
         place = self._place(spec)
+        if name := plug_in_of(spec.provider):
+            return await _asked_of_plug_in(self._providers[name], spec, place, self._launch)
         if spec.provider not in ("auto", "native", "external"):
             raise ServiceError(
                 f"{spec.name}: the provider {spec.provider} is not built yet; use native or external"
@@ -276,6 +298,28 @@ class Serving:
         self._services.clear()
         if self.needs.services:
             await asyncio.to_thread(shutil.rmtree, self._directory, True)
+
+
+async def _asked_of_plug_in(
+    provider: Provider, spec: ServiceSettings, place: Place, launch: Launch
+) -> Service:
+    """Somebody else's code: whatever it raises is a service that never came."""
+    try:
+        async with asyncio.timeout(spec.startup_timeout_seconds):
+            service = await provider.start(spec, place, launch)
+    except ServiceError:
+        raise
+    except TimeoutError:
+        raise ServiceError(
+            f"{spec.name}: {spec.provider} had not started it after {spec.startup_timeout_seconds:g} s"
+        ) from None
+    except Exception as problem:
+        raise ServiceError(f"{spec.name}: {spec.provider}: {type(problem).__name__}: {problem}") from problem
+    if not isinstance(service, Service):
+        raise ServiceError(
+            f"{spec.name}: {spec.provider} answered {type(service).__name__}, which is no Service"
+        )
+    return service
 
 
 def _remove_left(runs: Path) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from test_framework.core.settings import ServiceSettings
+
 LOOPBACK = "127.0.0.1"
 
 Probe = Callable[[], Awaitable[str]]
@@ -47,7 +49,7 @@ class Service:
 
     name: str
     provider: str
-    """native | external"""
+    """native, external, or a plug-in's own word"""
     address: str
     """host:port, for people"""
     variables: Mapping[str, str]
@@ -58,6 +60,18 @@ class Service:
     stop_signal: int = 15
     secrets: tuple[str, ...] = ()
     log: Path | None = None
+
+
+class Provider(Protocol):
+    """Who starts services: a plug-in that `provider: plugin:NAME` names."""
+
+    async def start(self, spec: ServiceSettings, place: Place, launch: Launch) -> Service:
+        """Start one service and return when it is ready.
+
+        Raises `ServiceError` with the evidence; a program that was launched is stopped before. Cancelled when its time
+        is up.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

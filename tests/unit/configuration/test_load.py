@@ -322,7 +322,6 @@ receivers.team = { kind = "webhook", url_variable = "TEAM_HOOK" }
     assert settings.plugins == ("ours.agents:make",)
     assert settings.monitoring["receivers"] == {"team": {"kind": "webhook", "url_variable": "TEAM_HOOK"}}
     assert [note.split(" inert")[0] for note in settings.notes] == [
-        "pyproject.toml:3:1: tool.apex.plugins:",
         "pyproject.toml:12:12: tool.apex.monitoring:",
     ]
 

@@ -32,8 +32,11 @@ class Nameless(Sink):
     name = None
 
 class Provider:
-    async def start(self, spec, run): pass
-    async def reap(self, alive): return 0
+    async def start(self, spec, place, launch): pass
+
+class Lanes:
+    def __init__(self, keeper, zygote, request, output): pass
+    collect = begin = open_lane = tell_lane = stop_lane = hungry = end_session = close = lambda self: None
 
 class Controller:
     async def execute_orchestration(self, execution_args): pass
@@ -67,19 +70,11 @@ def test_what_a_plug_in_is_follows_from_what_it_can_do(project: Path) -> None:
     assert list(found.agents) == ["agent", "Agent", "ready"]
     assert [maker().name for maker in found.sinks] == ["mine"]
     assert [kind.__name__ for kind in found.controllers] == ["Controller"]
-    assert found.notes == []
 
 
 def test_each_run_gets_a_sink_of_its_own(project: Path) -> None:
     (maker,) = load(project, "their_plugin:Sink").sinks
     assert len({id(sink) for sink in [maker(), maker(), maker()]}) == 3
-
-
-def test_a_plug_in_for_a_seam_that_is_not_built_is_named(project: Path) -> None:
-    found = load(project, "their_plugin:Provider")
-    assert found.notes == [
-        "plug-in their_plugin:Provider has no effect: services of plug-ins are not built yet"
-    ]
 
 
 @pytest.mark.parametrize(
@@ -111,15 +106,16 @@ def test_entry_points_of_installed_packages_are_loaded_and_checked(project: Path
         project,
         "theirs",
         "[netra_apex.agents]\nclerk = their_plugin:agent\n[netra_apex.sinks]\nmine = their_plugin:Sink\n"
-        "[netra_apex.selectors]\nchosen = their_plugin:nothing\n[netra_apex.providers]\np = their_plugin:Provider\n",
+        "[netra_apex.selectors]\nchosen = their_plugin:nothing\n[netra_apex.providers]\np = their_plugin:Provider\n"
+        "[netra_apex.executors]\nfar = their_plugin:Lanes\n",
     )
     sys.path.insert(0, str(project))
     found = load(project)
     assert list(found.agents) == ["clerk"]
     assert [maker().name for maker in found.sinks] == ["mine"]
-    assert found.notes == [
-        "entry point p of netra_apex.providers has no effect: services of plug-ins are not built yet",
-    ]
+    assert type(found.provider("p")).__name__ == "Provider"
+    assert found.executor("far").__name__ == "Lanes"
+    assert found.executor(None) is found.executor("pytest")
     assert list(found.selectors) == ["chosen"]
 
 
@@ -128,10 +124,20 @@ def test_an_entry_point_must_be_what_its_group_says(project: Path) -> None:
     sys.path.insert(0, str(project))
     with pytest.raises(UserError) as caught:
         load(project)
-    assert caught.value.what == (
-        "entry point fast of netra_apex.executors cannot be loaded: it makes a Sink, which is no executor"
+    assert (
+        caught.value.what == "entry point fast of netra_apex.executors cannot be loaded: it makes no executor"
     )
     assert "open_lane" in caught.value.hint
+
+
+def test_a_provider_and_an_executor_can_be_named_in_the_configuration(project: Path) -> None:
+    found = load(project, "their_plugin:Provider", "their_plugin:Lanes")
+    assert list(found.providers) == ["Provider"]
+    assert list(found.executors) == ["Lanes"]
+    for ask, known in ((found.executor, "pytest, Lanes"), (found.provider, "Provider")):
+        with pytest.raises(UserError, match="is called dask") as caught:
+            ask("dask")
+        assert f"known: {known};" in caught.value.hint
 
 
 def test_without_entry_points_of_ours_their_slow_reader_is_not_even_imported(tmp_path: Path) -> None:
