@@ -14,6 +14,7 @@ from tests.integration.conftest import RUNNER, Run, clean_environment
 from tests.integration.started_command import Command, Started, write
 
 pytestmark = pytest.mark.integration
+pytest.importorskip("watchfiles", reason="watchfiles is not installed (netra-apex[watch]): NOT EXERCISED")
 
 LIBRARY = "def value():\n    return {}\n"
 TESTS = "import library\n\ndef test_value(): assert library.value() == 1\n"
