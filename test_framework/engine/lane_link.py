@@ -24,7 +24,8 @@ F_SETPIPE_SZ = 1031
 class LaneLink:
     """Pipes and process of one generation of a lane."""
 
-    def __init__(self, lane: int, generation: int) -> None:
+    def __init__(self, lane: int, generation: int, *, prints: bool = False) -> None:
+        """`prints`: the lane gets a pipe of its own for what it prints."""
         self.lane = lane
         self.generation = generation
         self.pid = 0
@@ -44,6 +45,11 @@ class LaneLink:
 
             fcntl.fcntl(self.results, F_SETPIPE_SZ, PIPE_BYTES)
         self.their_ends = [instructions_out, results_in, os.dup(self._crash)]
+        self.printed: int | None = None
+        """read end of the pipe for what it prints; None where that is its interpreter's"""
+        if prints:
+            self.printed, printed_in = os.pipe2(os.O_CLOEXEC)
+            self.their_ends.append(printed_in)
         self._buffer = b""
         self._unsent = b""
         self.open = True
@@ -137,6 +143,8 @@ class LaneLink:
         self.handed_over()
         for fd in (self.results, self._instructions, self._crash):
             os.close(fd)
+        if self.printed is not None:
+            os.close(self.printed)
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1

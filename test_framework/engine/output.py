@@ -29,18 +29,24 @@ class OutputLog:
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
         self._dropped = 0
-        self._partial = b""
+        self._partials: dict[int, bytes] = {}
 
-    def write(self, data: bytes) -> None:
-        """Take a chunk; whole lines are masked, so a secret cut in two by a chunk is still found."""
-        data = self._partial + data
+    def write(self, data: bytes, source: int = 0) -> None:
+        """Take a chunk of a source; whole lines are masked, so a secret cut in two by a chunk is still found."""
+        data = self._partials.pop(source, b"") + data
         cut = data.rfind(b"\n") + 1
         if not cut and len(data) < 65536:
-            self._partial = data
+            self._partials[source] = data
             return
         cut = cut or len(data)
-        data, self._partial = data[:cut], data[cut:]
-        self._keep(self._masked(data))
+        if data[cut:]:
+            self._partials[source] = data[cut:]
+        self._keep(self._masked(data[:cut]))
+
+    def ended(self, source: int) -> None:
+        """Nothing more comes from this source: what it began is a line too."""
+        if rest := self._partials.pop(source, b""):
+            self._keep(self._masked(rest))
 
     def _masked(self, data: bytes) -> bytes:
         text = data.decode("utf-8", "surrogateescape")
@@ -66,9 +72,8 @@ class OutputLog:
 
     def finish(self) -> None:
         """Show and write what is left. Raises OSError where it cannot be written."""
-        if self._partial:
-            rest, self._partial = self._partial, b""
-            self._keep(self._masked(rest))
+        for source in list(self._partials):
+            self.ended(source)
         if self._path is None or not self._head:
             return
         fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -81,5 +86,6 @@ class OutputLog:
 
     def tail(self, most: int) -> str:
         """The last characters of it, for a message."""
-        whole = bytes(self._head) + b"".join(self._tail) + self._masked(self._partial)
+        begun = b"".join(self._masked(each) for each in self._partials.values())
+        whole = bytes(self._head) + b"".join(self._tail) + begun
         return whole[-most:].decode("utf-8", "backslashreplace")

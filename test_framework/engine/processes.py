@@ -82,13 +82,6 @@ class Zygote:
                 return
             yield message, fds
 
-    def read_output(self) -> bytes | None:
-        """What it has printed and nobody has read; b"" at the end, None when there is nothing now."""
-        try:
-            return None if self.output is None else os.read(self.output, 1 << 18)
-        except BlockingIOError:
-            return None
-
     def born(self, pid: int) -> None:
         self._pidfd = open_process(pid)
 

@@ -18,6 +18,7 @@ from test_framework.engine.executor import Collection, Listener, SessionEnd
 from test_framework.engine.gathering import Gathering, no_pytest, no_python
 from test_framework.engine.lane_link import LaneLink, ending, oom_kills
 from test_framework.engine.output import OutputLog
+from test_framework.engine.printed import Printed
 from test_framework.engine.processes import Keeper, Zygote, open_process
 from test_framework.engine.requests import LaneRequest
 from test_framework.engine.sweeps import Sweeps
@@ -35,7 +36,7 @@ class PytestLanes:
         self.keeper = keeper
         self.zygote = zygote
         self.request = request
-        self.output = output
+        self._printed = Printed(output)
         self._loop = asyncio.get_running_loop()
         self._listener: Listener | None = None
         self._links: dict[int, LaneLink] = {}
@@ -77,23 +78,14 @@ class PytestLanes:
     def _watch(self, zygote: Zygote) -> None:
         zygote.control.setblocking(False)
         self._loop.add_reader(zygote.control, self._zygote_said, zygote)
-        if zygote.output is not None:
-            os.set_blocking(zygote.output, False)
-            self._loop.add_reader(zygote.output, self._read_output, zygote)
-
-    def _read_output(self, zygote: Zygote) -> None:
-        data = zygote.read_output()
-        if data:
-            self.output.write(data)
-        elif data is not None and zygote.output is not None:
-            self._loop.remove_reader(zygote.output)
+        self._printed.watch(zygote.output)
 
     async def collect(self) -> Collection:
         told = await self._collected
         if told["type"] == "no_pytest":
             raise no_pytest(self.request.interpreter, told["message"])
         if told["type"] == "ended":
-            output = self.output.tail(6000).strip()
+            output = self._printed.log.tail(6000).strip()
             if not self._gathering.python and int(told["status"]) >= 0:
                 raise no_python(self.request.interpreter, int(told["status"]), output)
             raise self._gathering.ended(int(told["status"]), str(told.get("how", "")), output)
@@ -151,9 +143,11 @@ class PytestLanes:
 
     def open_lane(self, lane: int) -> None:
         generation = self._generations[lane] = self._generations.get(lane, 0) + 1
-        link = self._links[lane] = LaneLink(lane, generation)
+        forks, terminal = self._isolation == "fork", self.zygote.output is None
+        link = self._links[lane] = LaneLink(lane, generation, prints=forks and not terminal)
+        self._printed.watch(link.printed)
         message = self._lane_message(link)
-        if self._isolation == "fork":
+        if forks:
             self._send(self.zygote, {"op": "fork", **message}, link.their_ends)
             link.handed_over()
         elif self._isolation == "inline" or (self._unborn and not self._became):
@@ -278,6 +272,7 @@ class PytestLanes:
         self._links.pop(link.lane, None)
         self._hungry.discard(link.lane)
         pid = link.pid
+        self._printed.forget(link.printed)
         link.close()
         if pid and self._isolation != "inline":
             self._sweeps.ask(session=pid)
@@ -320,7 +315,7 @@ class PytestLanes:
         entry = self._spawned.pop(message["id"], None)
         if entry is not None:
             zygote, link = entry
-            self._read_output(zygote)
+            self._printed.drain(zygote.output)
             if zygote.number:
                 self._forget(zygote)
             self._lane_ended(link, message["status"])
@@ -328,7 +323,7 @@ class PytestLanes:
             return
         for last_message, fds in self.zygote.last_messages():
             self._first_said(last_message, fds)
-        self._read_output(self.zygote)
+        self._printed.drain(self.zygote.output)
         status = message["status"]
         how = ending(status, True, False) if os.WIFSIGNALED(status) else ""
         code = os.waitstatus_to_exitcode(status) if not how else -1
@@ -351,6 +346,7 @@ class PytestLanes:
             self._loop.remove_reader(link.results)
             self._tell(link, link.read_all())
             self._links.pop(link.lane, None)
+            self._printed.forget(link.printed)
             link.close()
             if self._listener is not None:
                 self._listener.lane_ended(link.lane, reason, "", False)
@@ -382,6 +378,7 @@ class PytestLanes:
         self._closed = True
         for link in list(self._links.values()):
             self._loop.remove_reader(link.results)
+            self._printed.forget(link.printed)
             link.close()
         self._links.clear()
         await asyncio.wait([self._sweeps.ask(everything=True)], timeout=10.0)
@@ -394,6 +391,5 @@ class PytestLanes:
     def _forget(self, zygote: Zygote) -> None:
         if zygote.control.fileno() >= 0:
             self._loop.remove_reader(zygote.control)
-        if zygote.output is not None:
-            self._loop.remove_reader(zygote.output)
+        self._printed.forget(zygote.output)
         zygote.close()

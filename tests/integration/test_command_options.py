@@ -258,6 +258,56 @@ def test_json_is_strict_json_lines_and_nothing_else(command: Command, project: P
     assert "one speaks" in run.stderr
 
 
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_a_secret_that_is_written_in_parts_while_another_lane_prints_is_masked(
+    command: Command, tmp_path: Path, isolation: str
+) -> None:
+    meeting = """
+import os, pathlib, sys, time
+
+def wait_for(name):
+    while not pathlib.Path(name).exists():
+        time.sleep(0.001)
+"""
+    first = """
+def test_first():
+    secret = os.environ["DEPLOY_TOKEN"]
+    os.write(STREAM, ("\\n" + secret[:7]).encode())
+    pathlib.Path("begun").touch()
+    wait_for("between")
+    os.write(STREAM, (secret[7:] + "\\n").encode())
+"""
+    second = """
+def test_second():
+    wait_for("begun")
+    os.write(1, b"the other lane\\n")
+    sys.stderr.write("and its stderr\\n")
+    pathlib.Path("between").touch()
+"""
+    for stream in (1, 2):
+        project = write(
+            tmp_path / f"project{stream}",
+            test_a=meeting + first.replace("STREAM", str(stream)), test_b=meeting + second,
+        )  # fmt: skip
+        run = command.run(
+            project,
+            "-s",
+            "-n",
+            "2",
+            "--isolation",
+            isolation,
+            environment={"DEPLOY_TOKEN": "hunter2-forever"},
+        )
+        assert run.exit_code == 0, run.explain()
+        (log,) = project.rglob(".apex/runs/*/output.log")
+        for text in (run.stdout, log.read_bytes()):
+            assert b"\n[redacted DEPLOY_TOKEN]\n" in text
+            assert b"the other lane\n" in text
+            assert b"and its stderr\n" in text
+            assert b"hunter2" not in text
+            assert b"forever" not in text
+
+
 def test_secrets_of_the_environment_are_in_no_output(command: Command, tmp_path: Path) -> None:
     secret = 'hunter2/"sekret"=+ä'
     text = f"""

@@ -6,12 +6,34 @@ Rules: where that part of pytest is absent or has changed shape nothing is done.
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from typing import Any
 
 MOST_OUTPUT = 8 << 20
 """bytes of head, and as many of tail, that one phase of a test may print"""
+
+
+def pipe_of(fd: int) -> tuple[int, int] | None:
+    """Which pipe a descriptor leads to; None where it is something else."""
+    try:
+        state = os.fstat(fd)
+    except OSError:
+        return None
+    return (state.st_dev, state.st_ino) if stat.S_ISFIFO(state.st_mode) else None
+
+
+def print_to(fresh: int, shared: tuple[int, int] | None) -> None:
+    """Let every descriptor of the pipe that all lanes share lead to a pipe of this process's own; closes `fresh`.
+
+    Capture, faulthandler and tests keep copies of stdout and stderr, so all descriptors are looked at.
+    """
+    if shared is not None:
+        for fd in map(int, os.listdir("/proc/self/fd")):
+            if pipe_of(fd) == shared:
+                os.dup2(fresh, fd, inheritable=os.get_inheritable(fd))
+    os.close(fresh)
 
 
 def restart_capture(config: Any) -> None:

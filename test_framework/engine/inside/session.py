@@ -23,6 +23,7 @@ import pytest
 
 from . import channel
 from .adaptation import be_spawned, coverage_off, for_spawned_lanes, looked_for_tests, xdist_off
+from .capturing import pipe_of, print_to
 from .garbage import Garbage
 from .hearing import wanted_reports
 from .inventory import Inventory
@@ -77,6 +78,8 @@ class Zygote:
         self.lane: Lane | None = None
         self.lanes: dict[int, Forked] = {}
         """by pidfd"""
+        self.prints = pipe_of(1)
+        """the pipe that is stdout and stderr"""
         self.garbage = Garbage(bool(request.get("tune_gc", True)))
         self.summary = Summary()
         self.surroundings = Surroundings()
@@ -266,7 +269,8 @@ class Zygote:
 
     def _fork(self, session: pytest.Session, message: Mapping[str, Any], poll: select.poll) -> bool:
         """Fork one lane; True in the child."""
-        instructions, results, crash = self.control.fds
+        theirs = self.control.fds
+        instructions, results, crash, *printed = theirs
         reading, writing = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -283,6 +287,8 @@ class Zygote:
             for fd in self.heard:
                 os.close(fd)
             self.control.abandon()
+            if printed:
+                print_to(printed[0], self.prints)
             echo = Echo(
                 session.config, channel.raise_fd(writing), bool(self.replay and self.replay.everything)
             )
@@ -291,7 +297,7 @@ class Zygote:
             self.lane = Lane(session, message, pipe, crash, self.summary, echo=echo, recorder=self.recorder)
             self.lane.was_forked(self.surroundings.seeded, self.ends)
             return True
-        for fd in (instructions, results, crash, writing):
+        for fd in (*theirs, writing):
             os.close(fd)
         if pid < 0:
             os.close(reading)

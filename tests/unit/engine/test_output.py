@@ -53,6 +53,21 @@ def test_a_secret_cut_in_two_by_chunks_is_masked(tmp_path: Path) -> None:
         assert text == b"it is [redacted A_TOKEN] indeed\nand [redacted A_TOKEN]"
 
 
+def test_what_two_sources_print_at_once_is_not_mixed_and_a_cut_secret_is_masked(tmp_path: Path) -> None:
+    log = OutputLog(tmp_path / "log", SECRET)
+    log.write(b"one s3cr3t", 1)
+    log.write(b"two begins\nand s3c", 2)
+    log.write(b"-value of one\n", 1)
+    log.write(b"r3t-value", 2)
+    assert "[redacted A_TOKEN]" in log.tail(100)
+    log.ended(2)
+    log.write(b" no more\n", 2)
+    log.finish()
+    assert (tmp_path / "log").read_bytes() == (
+        b"two begins\none [redacted A_TOKEN] of one\nand [redacted A_TOKEN] no more\n"
+    )
+
+
 def test_bytes_that_are_no_text_are_kept_as_they_came(tmp_path: Path) -> None:
     log = OutputLog(tmp_path / "log", SECRET)
     log.write(bytes(range(256)) + b"\n")
