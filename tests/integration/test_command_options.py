@@ -258,6 +258,24 @@ def test_json_is_strict_json_lines_and_nothing_else(command: Command, project: P
     assert "one speaks" in run.stderr
 
 
+def test_without_capture_a_line_is_seen_when_it_is_printed(command: Command, tmp_path: Path) -> None:
+    text = """
+import pathlib, time
+
+def test_waits_until_it_is_read():
+    print("read me now")
+    while not pathlib.Path("read").exists():
+        time.sleep(0.001)
+"""
+    project = write(tmp_path / "project", test_a=text)
+    started = command.start(project, "-s", environment={"PYTHONUNBUFFERED": ""})
+    out = started.temporary / "stdout"
+    started.wait_until(lambda: b"read me now" in out.read_bytes(), "the line was shown")
+    (project / "read").touch()
+    run = started.finish()
+    assert run.exit_code == 0, run.explain()
+
+
 @pytest.mark.parametrize("isolation", ["fork", "spawn"])
 def test_a_secret_that_is_written_in_parts_while_another_lane_prints_is_masked(
     command: Command, tmp_path: Path, isolation: str

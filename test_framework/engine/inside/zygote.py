@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 import os
 import sys
 import types
@@ -39,6 +40,12 @@ def _look_like_pytest() -> None:
     sys.modules["__main__"] = main
 
 
+def _print_lines_at_once() -> None:
+    """Where nothing is captured, what tests print is seen when they print it, as on a terminal."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.write_through:
+        sys.stdout.reconfigure(line_buffering=True)
+
+
 def run() -> int:
     """Say who we are, be told what to run, run it; the exit status of the session (of a lane: 0)."""
     control = _load("channel").Control(int(sys.argv[1]))
@@ -55,6 +62,7 @@ def run() -> int:
         return 4
     session = _load("session")
     _look_like_pytest()
+    _print_lines_at_once()
     python = ".".join(map(str, sys.version_info[:3]))
     control.send({"type": "hello", "python": python, "pytest": version, "executable": sys.executable})
     request = control.receive()
