@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from test_framework.configuration.documents import Document
 
-_SERVICES = "services are started by the tool"
+_BY_CATEGORY = "categories are kept from services that they do not ask for"
+_STARTING = "the services of a layer share one limit for their start"
+_WEBSOCKET = "a WebSocket server is offered"
 _CONTAINERS = "services run in containers"
 _TEMPLATES = "databases are made from templates"
 _MODELS = "language models are provided to tests"
@@ -27,7 +29,16 @@ _MONITORING = "monitoring and alerts are built"
 
 _SERVED = ("postgresql", "redis", "backend_service", "auth_service", "frontend_service", "real_llm")
 _NEEDS: dict[str, Any] = {f"requires_{name}": {} for name in _SERVED}
-_PLACE: dict[str, Any] = {"resource_requirements": {**_NEEDS, "*": _SERVICES}}
+_PLACE: dict[str, Any] = {
+    "resource_requirements": {
+        **_NEEDS,
+        "requires_real_services": _BY_CATEGORY,
+        "requires_websocket_server": _WEBSOCKET,
+        "requires_node_runtime": _RUNNERS,
+        "requires_frontend_build": _RUNNERS,
+        "*": _RESOURCES,
+    }
+}
 _LAYER: dict[str, Any] = {
     "resource_limits": {"max_parallel_instances": {}, "*": _RESOURCES},
     "llm_requirements": {"mode": {}, "*": _MODELS},
@@ -38,7 +49,7 @@ INERT: dict[str, Any] = {
     "environments": {"*": {"layer_overrides": {"*": _LAYER}}},
     "categories": {
         "*": {
-            "requires_real_services": _SERVICES,
+            "requires_real_services": _BY_CATEGORY,
             "memory_intensive": _RESOURCES,
             "cpu_intensive": _RESOURCES,
             "network_intensive": _RESOURCES,
@@ -51,7 +62,7 @@ INERT: dict[str, Any] = {
         }
     },
     "execution_config": {
-        "layer_startup_timeout_seconds": _SERVICES,
+        "layer_startup_timeout_seconds": _STARTING,
         "max_memory_usage_mb": _RESOURCES,
         "max_cpu_usage_percent": _RESOURCES,
         "background_execution": {

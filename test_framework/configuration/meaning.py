@@ -146,7 +146,10 @@ MEANING: dict[str, dict[str, str]] = {
         "depends_on": "Services that are started before it",
         "required_for_layers": "Layers that need it, beside those that list it",
         "build_required": "true: it is built before it is started",
-        "provider": "Who starts it: a local process, Docker, Compose, nobody (external), a plug-in, or what is there",
+        "provider": (
+            "Who starts it: a local process, Docker, Compose, nobody (external), a plug-in (plugin:NAME), "
+            "or what is there (auto)"
+        ),
         "command": "The command that starts it: a list of words, or one line that no shell reads",
         "image": "The container image",
         "env": "Variables for it; those that decide what code runs need `tests.allow_variables`",

@@ -24,8 +24,8 @@ F_SETPIPE_SZ = 1031
 class LaneLink:
     """Pipes and process of one generation of a lane."""
 
-    def __init__(self, lane: int, generation: int, *, prints: bool = False) -> None:
-        """`prints`: the lane gets a pipe of its own for what it prints."""
+    def __init__(self, lane: int, generation: int, *, own_output: bool = False) -> None:
+        """`own_output`: the lane gets a pipe of its own for what it prints."""
         self.lane = lane
         self.generation = generation
         self.pid = 0
@@ -45,11 +45,11 @@ class LaneLink:
 
             fcntl.fcntl(self.results, F_SETPIPE_SZ, PIPE_BYTES)
         self.their_ends = [instructions_out, results_in, os.dup(self._crash)]
-        self.printed: int | None = None
+        self.output: int | None = None
         """read end of the pipe for what it prints; None where that is its interpreter's"""
-        if prints:
-            self.printed, printed_in = os.pipe2(os.O_CLOEXEC)
-            self.their_ends.append(printed_in)
+        if own_output:
+            self.output, output_in = os.pipe2(os.O_CLOEXEC)
+            self.their_ends.append(output_in)
         self._buffer = b""
         self._unsent = b""
         self.open = True
@@ -136,6 +136,11 @@ class LaneLink:
         os.ftruncate(self._crash, 0)
         os.lseek(self._crash, 0, os.SEEK_SET)
 
+    def without_output(self) -> int | None:
+        """Its read end, which is no longer the link's to close."""
+        output, self.output = self.output, None
+        return output
+
     def close(self) -> None:
         if not self.open:
             return
@@ -143,8 +148,8 @@ class LaneLink:
         self.handed_over()
         for fd in (self.results, self._instructions, self._crash):
             os.close(fd)
-        if self.printed is not None:
-            os.close(self.printed)
+        if self.output is not None:
+            os.close(self.output)
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1

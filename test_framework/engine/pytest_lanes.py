@@ -18,7 +18,7 @@ from test_framework.engine.executor import Collection, Listener, SessionEnd
 from test_framework.engine.gathering import Gathering, no_pytest, no_python
 from test_framework.engine.lane_link import LaneLink, ending, oom_kills
 from test_framework.engine.output import OutputLog
-from test_framework.engine.printed import Printed
+from test_framework.engine.output_reader import OutputReader
 from test_framework.engine.processes import Keeper, Zygote, open_process
 from test_framework.engine.requests import LaneRequest
 from test_framework.engine.sweeps import Sweeps
@@ -36,7 +36,7 @@ class PytestLanes:
         self.keeper = keeper
         self.zygote = zygote
         self.request = request
-        self._printed = Printed(output)
+        self._output = OutputReader(output)
         self._loop = asyncio.get_running_loop()
         self._listener: Listener | None = None
         self._links: dict[int, LaneLink] = {}
@@ -78,14 +78,14 @@ class PytestLanes:
     def _watch(self, zygote: Zygote) -> None:
         zygote.control.setblocking(False)
         self._loop.add_reader(zygote.control, self._zygote_said, zygote)
-        self._printed.watch(zygote.output)
+        self._output.watch(zygote.output)
 
     async def collect(self) -> Collection:
         told = await self._collected
         if told["type"] == "no_pytest":
             raise no_pytest(self.request.interpreter, told["message"])
         if told["type"] == "ended":
-            output = self._printed.log.tail(6000).strip()
+            output = self._output.log.tail(6000).strip()
             if not self._gathering.python and int(told["status"]) >= 0:
                 raise no_python(self.request.interpreter, int(told["status"]), output)
             raise self._gathering.ended(int(told["status"]), str(told.get("how", "")), output)
@@ -144,8 +144,8 @@ class PytestLanes:
     def open_lane(self, lane: int) -> None:
         generation = self._generations[lane] = self._generations.get(lane, 0) + 1
         forks, terminal = self._isolation == "fork", self.zygote.output is None
-        link = self._links[lane] = LaneLink(lane, generation, prints=forks and not terminal)
-        self._printed.watch(link.printed)
+        link = self._links[lane] = LaneLink(lane, generation, own_output=forks and not terminal)
+        self._output.watch(link.output)
         message = self._lane_message(link)
         if forks:
             self._send(self.zygote, {"op": "fork", **message}, link.their_ends)
@@ -271,11 +271,11 @@ class PytestLanes:
         unborn = self._isolation == "spawn" and reason and link.their_ends
         self._links.pop(link.lane, None)
         self._hungry.discard(link.lane)
-        pid = link.pid
-        self._printed.forget(link.printed)
+        pid, output = link.pid, link.without_output()
+        self._output.keep(output)
         link.close()
         if pid and self._isolation != "inline":
-            self._sweeps.ask(session=pid)
+            self._sweeps.ask(session=pid).add_done_callback(lambda _: self._output.release(output))
         if self._listener is not None:
             if unborn and not self._unborn:
                 self._unborn = reason
@@ -315,7 +315,7 @@ class PytestLanes:
         entry = self._spawned.pop(message["id"], None)
         if entry is not None:
             zygote, link = entry
-            self._printed.drain(zygote.output)
+            self._output.read(zygote.output)
             if zygote.number:
                 self._forget(zygote)
             self._lane_ended(link, message["status"])
@@ -323,7 +323,7 @@ class PytestLanes:
             return
         for last_message, fds in self.zygote.last_messages():
             self._first_said(last_message, fds)
-        self._printed.drain(self.zygote.output)
+        self._output.read(self.zygote.output)
         status = message["status"]
         how = ending(status, True, False) if os.WIFSIGNALED(status) else ""
         code = os.waitstatus_to_exitcode(status) if not how else -1
@@ -346,7 +346,7 @@ class PytestLanes:
             self._loop.remove_reader(link.results)
             self._tell(link, link.read_all())
             self._links.pop(link.lane, None)
-            self._printed.forget(link.printed)
+            self._output.forget(link.output)
             link.close()
             if self._listener is not None:
                 self._listener.lane_ended(link.lane, reason, "", False)
@@ -378,10 +378,11 @@ class PytestLanes:
         self._closed = True
         for link in list(self._links.values()):
             self._loop.remove_reader(link.results)
-            self._printed.forget(link.printed)
+            self._output.forget(link.output)
             link.close()
         self._links.clear()
         await asyncio.wait([self._sweeps.ask(everything=True)], timeout=10.0)
+        self._output.release()
         self._loop.remove_reader(self.keeper.control)
         for zygote in (self.zygote, *(each for each, _ in self._spawned.values())):
             self._forget(zygote)
@@ -391,5 +392,5 @@ class PytestLanes:
     def _forget(self, zygote: Zygote) -> None:
         if zygote.control.fileno() >= 0:
             self._loop.remove_reader(zygote.control)
-        self._printed.forget(zygote.output)
+        self._output.forget(zygote.output)
         zygote.close()

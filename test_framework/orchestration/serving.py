@@ -13,7 +13,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -29,12 +29,14 @@ from test_framework.model.outcome import BAD, Blame, ExitCode, Outcome
 from test_framework.orchestration.extensions import Extensions
 from test_framework.orchestration.preparation import Preparation
 from test_framework.records.places import is_alive
-from test_framework.services.provider import Launch, Place, Provider, Service, ServiceError
+from test_framework.services.provider import Launch, Place, Program, Provider, Service, ServiceError
 
 WATCH_EVERY_SECONDS = 1.0
 SILENT_TIMES = 2
 """so many questions in a row without a good answer, and a service counts as lost"""
 GRACE_SECONDS = 5.0
+PROBE_SECONDS = 5.0
+"""how long a plug-in may think about whether its service is well"""
 DIRECTORY = "services"
 """of a run: what its services write, removed with them"""
 
@@ -179,7 +181,7 @@ class Serving:
 
         place = self._place(spec)
         if name := plug_in_of(spec.provider):
-            return await _asked_of_plug_in(self._providers[name], spec, place, self._launch)
+            return await _started_by_plug_in(self._providers[name], spec, place, self._launch)
         if spec.provider not in ("auto", "native", "external"):
             raise ServiceError(
                 f"{spec.name}: the provider {spec.provider} is not built yet; use native or external"
@@ -292,7 +294,12 @@ class Serving:
         for name, service in reversed(self._services.items()):
             if service.program is None:
                 continue
-            await service.program.stop(signal.Signals(service.stop_signal), GRACE_SECONDS)
+            try:
+                await service.program.stop(signal.Signals(service.stop_signal), GRACE_SECONDS)
+            except Exception as problem:  # noqa: BLE001 - a plug-in's; the others are still to be stopped
+                why = f"it could not be stopped: {type(problem).__name__}: {problem}"
+                self._record(f.ServiceUnhealthy(service=name, reason=why))
+                continue
             if name not in self._lost:
                 self._record(f.ServiceStopped(service=name))
         self._services.clear()
@@ -300,10 +307,29 @@ class Serving:
             await asyncio.to_thread(shutil.rmtree, self._directory, True)
 
 
-async def _asked_of_plug_in(
+async def _started_by_plug_in(
     provider: Provider, spec: ServiceSettings, place: Place, launch: Launch
 ) -> Service:
     """Somebody else's code: whatever it raises is a service that never came."""
+    launched: list[Program] = []
+
+    def remembered(
+        argv: Sequence[str], environment: Mapping[str, str], directory: Path, log: Path
+    ) -> Program:
+        launched.append(launch(argv, environment, directory, log))
+        return launched[-1]
+
+    try:
+        return await _answer_of_plug_in(provider, spec, place, remembered)
+    except BaseException:
+        for program in reversed(launched):
+            await program.stop(signal.SIGTERM, GRACE_SECONDS)
+        raise
+
+
+async def _answer_of_plug_in(
+    provider: Provider, spec: ServiceSettings, place: Place, launch: Launch
+) -> Service:
     try:
         async with asyncio.timeout(spec.startup_timeout_seconds):
             service = await provider.start(spec, place, launch)
@@ -319,7 +345,16 @@ async def _asked_of_plug_in(
         raise ServiceError(
             f"{spec.name}: {spec.provider} answered {type(service).__name__}, which is no Service"
         )
-    return service
+
+    async def probe() -> str:
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                return str(await service.probe())
+        except Exception as problem:  # noqa: BLE001 - the other services are still to be asked
+            return f"its provider cannot tell: {type(problem).__name__}: {problem}"
+
+    variables = {str(name): str(value) for name, value in service.variables.items()}
+    return replace(service, variables=variables, probe=probe)
 
 
 def _remove_left(runs: Path) -> None:

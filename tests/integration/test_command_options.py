@@ -276,6 +276,14 @@ def test_waits_until_it_is_read():
     assert run.exit_code == 0, run.explain()
 
 
+def test_a_process_that_prints_without_end_does_not_hold_up_the_run(command: Command, tmp_path: Path) -> None:
+    text = "import subprocess\n\ndef test_leaves_it():\n    subprocess.Popen(['yes', 'without end'])\n"
+    run = command.run(write(tmp_path / "project", test_a=text), "-s")
+    assert run.exit_code == 0, run.explain()
+    assert b"without end" in run.stdout
+    assert b"test_leaves_it left a process behind, which was killed" in run.stdout
+
+
 @pytest.mark.parametrize("isolation", ["fork", "spawn"])
 def test_a_secret_that_is_written_in_parts_while_another_lane_prints_is_masked(
     command: Command, tmp_path: Path, isolation: str

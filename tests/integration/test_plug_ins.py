@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -88,11 +89,21 @@ def mailing(directory: Path, provider: str, *plugins: str) -> Path:
     return directory
 
 
-def test_a_provider_of_a_plug_in_serves_and_its_program_is_gone_afterwards(
-    command: Command, tmp_path: Path
-) -> None:
-    made = mailing(tmp_path / "project", "Mailbox", "Mailbox")
-    run = command.run(made, *JSON, "--layers", "mail")
+@pytest.fixture
+def mail(command: Command, tmp_path: Path) -> Callable[..., Run]:
+    """Runs the layer with one provider and these plug-ins (without any: the provider alone)."""
+
+    def run(provider: str, *plugins: str, more: Sequence[str] = ()) -> Run:
+        made = mailing(
+            tmp_path / f"project{len(list(tmp_path.iterdir()))}", provider, *(plugins or (provider,))
+        )
+        return command.run(made, *JSON, "--layers", "mail", *more)
+
+    return run
+
+
+def test_a_provider_of_a_plug_in_serves_and_its_program_is_gone_afterwards(mail: Callable[..., Run]) -> None:
+    run = mail("Mailbox")
     assert run.exit_code == 0, run.explain()
     assert list(run.outcomes.values()) == ["passed"]
     (ready,) = run.of("service.ready")
@@ -110,30 +121,25 @@ def test_a_provider_of_a_plug_in_serves_and_its_program_is_gone_afterwards(
     ],
 )
 def test_a_provider_that_fails_is_a_service_that_never_came(
-    command: Command, tmp_path: Path, provider: str, why: str
+    mail: Callable[..., Run], provider: str, why: str
 ) -> None:
-    made = mailing(tmp_path / "project", provider, provider)
-    run = command.run(made, *JSON, "--layers", "mail")
+    run = mail(provider)
     assert run.exit_code == 12, run.explain()
     assert why in run.of("service.unhealthy")[0]["reason"]
 
 
-def test_a_provider_that_nobody_offers_is_named_before_anything_starts(
-    command: Command, tmp_path: Path
-) -> None:
-    made = mailing(tmp_path / "project", "mailboxes", "Mailbox")
-    run = command.run(made, *JSON, "--layers", "mail")
+def test_a_provider_that_nobody_offers_is_named_before_anything_starts(mail: Callable[..., Run]) -> None:
+    run = mail("mailboxes", "Mailbox")
     assert run.exit_code == 4, run.explain()
     assert "no provider is called mailboxes" in run.stderr
     assert "known: Mailbox" in run.stderr
 
 
-def test_an_executor_of_a_plug_in_runs_the_tests_when_it_is_chosen(command: Command, tmp_path: Path) -> None:
-    made = mailing(tmp_path / "project", "Mailbox", "Mailbox", "CountedLanes")
-    run = command.run(made, *JSON, "--layers", "mail", "--executor", "CountedLanes")
+def test_an_executor_of_a_plug_in_runs_the_tests_when_it_is_chosen(mail: Callable[..., Run]) -> None:
+    run = mail("Mailbox", "Mailbox", "CountedLanes", more=["--executor", "CountedLanes"])
     assert run.exit_code == 0, run.explain()
     assert "lane 0 of somebody else" in run.stderr
-    other = command.run(made, *JSON, "--layers", "mail")
+    other = mail("Mailbox", "Mailbox", "CountedLanes")
     assert "of somebody else" not in other.stderr
     told = [json.loads(line)["type"] for line in other.stdout.splitlines()]
     assert told[-1] == "run.finished"

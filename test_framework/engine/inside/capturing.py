@@ -24,7 +24,7 @@ def pipe_of(fd: int) -> tuple[int, int] | None:
     return (state.st_dev, state.st_ino) if stat.S_ISFIFO(state.st_mode) else None
 
 
-def print_to(fresh: int, shared: tuple[int, int] | None) -> None:
+def print_into(fresh: int, shared: tuple[int, int] | None) -> None:
     """Let every descriptor of the pipe that all lanes share lead to a pipe of this process's own; closes `fresh`.
 
     Capture, faulthandler and tests keep copies of stdout and stderr, so all descriptors are looked at.

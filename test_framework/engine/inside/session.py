@@ -23,7 +23,7 @@ import pytest
 
 from . import channel
 from .adaptation import be_spawned, coverage_off, for_spawned_lanes, looked_for_tests, xdist_off
-from .capturing import pipe_of, print_to
+from .capturing import pipe_of, print_into
 from .garbage import Garbage
 from .hearing import wanted_reports
 from .inventory import Inventory
@@ -78,8 +78,8 @@ class Zygote:
         self.lane: Lane | None = None
         self.lanes: dict[int, Forked] = {}
         """by pidfd"""
-        self.prints = pipe_of(1)
-        """the pipe that is stdout and stderr"""
+        self.output_pipe = pipe_of(1)
+        """the one that is stdout and stderr"""
         self.garbage = Garbage(bool(request.get("tune_gc", True)))
         self.summary = Summary()
         self.surroundings = Surroundings()
@@ -270,7 +270,7 @@ class Zygote:
     def _fork(self, session: pytest.Session, message: Mapping[str, Any], poll: select.poll) -> bool:
         """Fork one lane; True in the child."""
         theirs = self.control.fds
-        instructions, results, crash, *printed = theirs
+        instructions, results, crash, *output = theirs
         reading, writing = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -287,8 +287,8 @@ class Zygote:
             for fd in self.heard:
                 os.close(fd)
             self.control.abandon()
-            if printed:
-                print_to(printed[0], self.prints)
+            if output:
+                print_into(output[0], self.output_pipe)
             echo = Echo(
                 session.config, channel.raise_fd(writing), bool(self.replay and self.replay.everything)
             )
