@@ -251,7 +251,12 @@ class Serving:
                     self._lose(name, f"it does not answer any more: {why}")
 
     def _look_for_end(self, name: str, service: Service) -> None:
-        ended = service.program.ended() if service.program is not None and name not in self._lost else ""
+        if service.program is None or name in self._lost:
+            return
+        try:
+            ended = service.program.ended()
+        except Exception as problem:  # noqa: BLE001 - a plug-in's; the other services are still to be watched
+            ended = f"its provider cannot tell: {type(problem).__name__}: {problem}"
         if ended:
             self._lose(name, f"it ended while it was needed ({ended})")
 

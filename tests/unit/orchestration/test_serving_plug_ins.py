@@ -15,6 +15,7 @@ from test_framework.core.settings import ServiceSettings
 from test_framework.engine.journal import Journal
 from test_framework.engine.redaction import Redactor
 from test_framework.model import facts as f
+from test_framework.model.outcome import Outcome
 from test_framework.orchestration.serving import Serving
 from test_framework.services.provider import Service, ServiceError
 
@@ -122,6 +123,34 @@ def test_a_probe_that_raises_is_an_answer_and_numbers_are_text_for_the_tests(tmp
 
     assert asyncio.run(scenario()) == "its provider cannot tell: OSError: who asks?"
     assert served.variables == {"PORT": "7"}
+
+
+def test_a_program_that_cannot_be_asked_is_lost_and_blames_no_test(tmp_path: Path) -> None:
+    class Mute(Program):
+        def ended(self) -> str:
+            raise OSError("no such process")
+
+    served, facts = serving(tmp_path, [Mute(), Program()], one=ordinary, two=ordinary)
+    failed = f.TestFinished(
+        test="t.py::t",
+        attempt=1,
+        outcome=Outcome.FAILED,
+        seconds=0.1,
+        category="unit",
+        layer="",
+        worker="gw0",
+    )
+
+    async def scenario() -> f.TestFinished:
+        await served.open(asyncio.Event())
+        weighed = served.weigh(failed)
+        await served.close()
+        return weighed
+
+    assert asyncio.run(scenario()).outcome is Outcome.LOST
+    (unhealthy,) = [fact for fact in facts if isinstance(fact, f.ServiceUnhealthy)]
+    assert unhealthy.service == "one"
+    assert "its provider cannot tell: OSError: no such process" in unhealthy.reason
 
 
 def test_a_service_that_cannot_be_stopped_keeps_no_other_from_being_stopped(tmp_path: Path) -> None:
